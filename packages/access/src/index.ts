@@ -1,1 +1,1 @@
-export {};
+export type { AccessEvent, Attributes, Credentials, Decision, Guard, Subject } from "./guard.ts";
