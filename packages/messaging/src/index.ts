@@ -1,1 +1,3 @@
-export {};
+export type { Log } from "./broker/core/broker.ts";
+export { type Clock, ManualClock } from "./broker/core/clock.ts";
+export { type Broker, type BrokerOptions, startBroker } from "./broker/edge/start-broker.ts";

@@ -1,0 +1,578 @@
+// One client connection: the handshake, which frame belongs to which channel, and how a mistake ends a channel or all of it.
+import { Buffer } from "node:buffer";
+import type { Subject } from "@warrener/access";
+import { Frame, ReplyCode } from "../../amqp/constants.generated.ts";
+import { ChannelError, ConnectionError } from "../../amqp/errors.ts";
+import { type FieldTable, readTable, textOf } from "../../amqp/field-table.ts";
+import { erlangBinary, FrameParser } from "../../amqp/frame-parser.ts";
+import {
+  type BasicPublish,
+  type ConnectionOpen,
+  type ConnectionStartOk,
+  type ConnectionTuneOk,
+  decodeMethod,
+  type Method,
+  MethodId,
+} from "../../amqp/methods.generated.ts";
+import { WireReader } from "../../amqp/wire.ts";
+import type { BrokerCore } from "./broker.ts";
+import { Channel } from "./channel.ts";
+import { handleChannelMethod } from "./channel-methods.ts";
+import { Output } from "./output.ts";
+import type { VirtualHost } from "./vhost.ts";
+
+/** What a connection asks of its socket. */
+export interface Peer {
+  /** Address and port, as RabbitMQ names connections: `127.0.0.1:5000`. */
+  readonly address: string;
+  /** Output waits: `connection.output.take()` when the turn ends. */
+  wantsToWrite(): void;
+  /** Send what waits, then close. */
+  end(): void;
+}
+
+type State = "header" | "start" | "tune" | "open" | "admitting" | "running" | "closing" | "closed";
+
+/** What is offered in connection.tune; a client may take less (§1.4.2.6). */
+export const limits = { channelMax: 2047, frameMax: 131_072, heartbeatSeconds: 60 } as const;
+
+/** A client that may not come in hears nothing for this long, so that guessing is slow; RabbitMQ does the same. */
+const silenceMs = 3000;
+/** Unsent output above which nothing more is delivered to this connection. */
+const outputMaxBytes = 1024 * 1024;
+
+const protocolHeader = Buffer.from([0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1]);
+const olderHeader = Buffer.from([0x41, 0x4d, 0x51, 0x50, 1, 1, 0, 9]);
+
+export class Connection {
+  readonly broker: BrokerCore;
+  readonly peer: Peer;
+  readonly output: Output;
+  readonly channels = new Map<number, Channel>();
+  clientProperties: FieldTable = new Map();
+  /** Names of the client's capabilities that are true. */
+  capabilities: ReadonlySet<string> = new Set();
+  channelMax: number = limits.channelMax;
+  heartbeatSeconds = 0;
+  /** Octets given to the socket that it has not sent yet. */
+  unsentBytes = 0;
+  readonly counts = { incomingBytes: 0, outgoingBytes: 0, incomingPackets: 0, outgoingPackets: 0 };
+  #state: State = "header";
+  #subject: Subject | undefined;
+  #vhost: VirtualHost | undefined;
+  #header: Buffer = Buffer.alloc(0);
+  readonly #parser = new FrameParser(limits.frameMax);
+  /** Chunks that arrive while the access log admits the connection. */
+  #inbox: Buffer[] = [];
+  #heldBack = false;
+  #receivedSince = true;
+  #sentSince = false;
+  #missedBeats = 0;
+  #cancelTimer: (() => void) | undefined;
+  /** The last basic.publish as it was on the wire: publishers repeat themselves, and comparing is cheaper than decoding. */
+  #lastPublish: { readonly wire: Buffer; readonly method: BasicPublish } | undefined;
+
+  constructor(broker: BrokerCore, peer: Peer) {
+    this.broker = broker;
+    this.peer = peer;
+    this.output = new Output(broker.chunks, broker.scratch);
+  }
+
+  get subject(): Subject {
+    if (this.#subject === undefined) throw new Error("the connection has not authenticated");
+    return this.#subject;
+  }
+  get vhost(): VirtualHost {
+    if (this.#vhost === undefined) throw new Error("the connection has not opened a virtual host");
+    return this.#vhost;
+  }
+  get isRunning(): boolean {
+    return this.#state === "running";
+  }
+  get isClosed(): boolean {
+    return this.#state === "closed";
+  }
+  /** Whether deliveries may go out; false while the socket is behind. */
+  get canTakeMore(): boolean {
+    if (this.unsentBytes + this.output.gatheredBytes < outputMaxBytes && this.#state === "running")
+      return true;
+    this.#heldBack = true;
+    return false;
+  }
+
+  /** Takes what the socket received; the chunk belongs to the broker from here on. */
+  receive(chunk: Buffer): void {
+    this.counts.incomingBytes += chunk.length;
+    this.counts.incomingPackets += 1;
+    this.#receivedSince = true;
+    if (this.#state === "closed") return;
+    if (this.#state === "admitting") {
+      this.#inbox.push(chunk);
+      return;
+    }
+    try {
+      const rest = this.#state === "header" ? this.#readHeader(chunk) : chunk;
+      if (rest === undefined) return;
+      this.#parser.push(rest);
+      this.#readFrames();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Says that output waits. */
+  outputWaits(): void {
+    this.#sentSince = true;
+    this.peer.wantsToWrite();
+  }
+
+  /** The socket has caught up: deliveries that were held back go on. */
+  relieved(): void {
+    if (!this.#heldBack || this.#state !== "running") return;
+    this.#heldBack = false;
+    for (const channel of this.channels.values()) channel.drainQueues();
+  }
+
+  /** The socket is gone: whatever was unacknowledged goes back to its queue. */
+  closed(): void {
+    if (this.#state === "closed") return;
+    const wasOpen = this.#vhost !== undefined;
+    this.#state = "closed";
+    this.#cancelTimer?.();
+    this.#end();
+    if (wasOpen) this.broker.connectionClosed(this);
+  }
+
+  /** Closes from the broker's side, as a shutdown does. */
+  shutDown(text: string): void {
+    if (this.#state !== "running") return this.peer.end();
+    this.#close(ReplyCode.CONNECTION_FORCED, `CONNECTION_FORCED - ${text}`, 0);
+  }
+
+  /** @throws ChannelError ACCESS_REFUSED */
+  authorize(verb: string, resource: "queues" | "exchanges", name: string): void {
+    const attributes = { verb, resource, name };
+    const decision = this.broker.authorize(this, attributes);
+    if (decision.allowed) return;
+    const kind = resource === "queues" ? "queue" : "exchange";
+    throw new ChannelError(
+      "ACCESS_REFUSED",
+      `access to ${kind} '${name}' in vhost '${this.vhost.name}' refused for user '${this.subject.name}'`,
+    );
+  }
+
+  /** Publishing through the default exchange is publishing to the queue that the key names. */
+  authorizePublish(exchange: string, routingKey: string): void {
+    if (exchange === "") this.authorize("publish", "queues", routingKey);
+    else this.authorize("publish", "exchanges", exchange);
+  }
+
+  recordAct(
+    verb: string,
+    resource: string,
+    name: string,
+    facts: Readonly<Record<string, number>>,
+  ): void {
+    this.broker.record(this, { verb, resource, name, allowed: true, reason: "done", facts });
+  }
+
+  #readHeader(chunk: Buffer): Buffer | undefined {
+    this.#header = Buffer.concat([this.#header, chunk]);
+    if (this.#header.length < protocolHeader.length) return undefined;
+    const header = this.#header.subarray(0, protocolHeader.length);
+    const rest = this.#header.subarray(protocolHeader.length);
+    if (!header.equals(protocolHeader) && !header.equals(olderHeader)) {
+      // §4.2.2: say which protocol is spoken here, then close.
+      this.output.raw(protocolHeader);
+      this.outputWaits();
+      this.#state = "closing";
+      this.peer.end();
+      return undefined;
+    }
+    this.#state = "start";
+    this.#cancelTimer = this.broker.clock.schedule(handshakeMaxMs, () => this.peer.end());
+    this.#send({
+      method: "connection.start",
+      versionMajor: 0,
+      versionMinor: 9,
+      serverProperties: this.broker.serverProperties,
+      mechanisms: Buffer.from("PLAIN AMQPLAIN"),
+      locales: Buffer.from("en_US"),
+    });
+    return rest.length > 0 ? rest : undefined;
+  }
+
+  #readFrames(): void {
+    const parser = this.#parser;
+    while (this.#state !== "closed" && this.#state !== "admitting" && parser.next()) {
+      const { channel: number, buffer, start, end } = parser;
+      const channel = number === 0 ? undefined : this.channels.get(number);
+      try {
+        switch (parser.type) {
+          case Frame.METHOD:
+            this.#method(number, channel, buffer, start, end);
+            break;
+          case Frame.HEADER:
+            this.#contentChannel(channel)?.contentHeader(buffer.subarray(start, end));
+            break;
+          case Frame.BODY:
+            this.#contentChannel(channel)?.contentBody(buffer.subarray(start, end));
+            break;
+          case Frame.HEARTBEAT:
+            if (number !== 0) throw frameError("UNEXPECTED_FRAME", parser, "");
+            break;
+          default:
+            throw frameError("FRAME_ERROR", parser, ": unknown_frame");
+        }
+      } catch (error) {
+        if (!(error instanceof ChannelError) || channel === undefined) throw error;
+        this.#closeChannel(channel, error);
+      }
+    }
+  }
+
+  /** The channel a content frame belongs to; undefined while it is closing, when frames are passed over (§1.5.2.5). */
+  #contentChannel(channel: Channel | undefined): Channel | undefined {
+    if (this.#state === "closing" || channel?.closing === true) return undefined;
+    if (channel === undefined)
+      throw new ConnectionError("CHANNEL_ERROR", "expected 'channel.open'");
+    return channel;
+  }
+
+  #method(
+    number: number,
+    channel: Channel | undefined,
+    buffer: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    if (end - start < 4) throw new WireReader(buffer, start, end).cannotDecode();
+    const id = buffer.readUInt32BE(start);
+    this.#methodId = id;
+    if (
+      id === publishId &&
+      channel !== undefined &&
+      !channel.closing &&
+      this.#state === "running"
+    ) {
+      if (channel.expectsContent) throw expectedHeader();
+      return handleChannelMethod(channel, this.#publish(buffer, start, end));
+    }
+    const method = decodeMethod(id, new WireReader(buffer, start + 4, end));
+    if (method === undefined) {
+      throw new ConnectionError(
+        "COMMAND_INVALID",
+        `unknown class ${id >>> 16} or method ${id & 0xffff}`,
+      );
+    }
+    if (this.#state === "closing") {
+      if (method.method === "connection.close-ok") this.#finish();
+      else if (method.method === "connection.close") {
+        this.#send({ method: "connection.close-ok" });
+        this.#finish();
+      }
+      return;
+    }
+    if (number === 0) return this.#connectionMethod(method);
+    if (this.#state !== "running")
+      throw new ConnectionError("CHANNEL_ERROR", "expected 'connection.open'");
+    this.#channelMethod(number, channel, method);
+  }
+
+  /** Class and method of the frame at hand, which an error names. */
+  #methodId = 0;
+
+  #publish(buffer: Buffer, start: number, end: number): BasicPublish {
+    const last = this.#lastPublish;
+    if (last !== undefined && sameOctets(last.wire, buffer, start, end)) return last.method;
+    const method = decodeMethod(publishId, new WireReader(buffer, start + 4, end)) as BasicPublish;
+    this.#lastPublish = { wire: Buffer.from(buffer.subarray(start, end)), method };
+    return method;
+  }
+
+  #channelMethod(number: number, channel: Channel | undefined, method: Method): void {
+    if (channel === undefined) {
+      if (method.method === "channel.close-ok") return;
+      if (method.method !== "channel.open")
+        throw new ConnectionError("CHANNEL_ERROR", "expected 'channel.open'");
+      if (number > this.channelMax) {
+        throw new ConnectionError(
+          "NOT_ALLOWED",
+          `number of channels opened (${number}) has reached the negotiated channel_max (${this.channelMax})`,
+        );
+      }
+      const opened = new Channel(number, this);
+      this.channels.set(number, opened);
+      this.broker.counters.channelsOpened += 1;
+      return opened.send({ method: "channel.open-ok", channelId: Buffer.alloc(0) });
+    }
+    if (method.method === "channel.close-ok") {
+      if (channel.closing) this.channels.delete(number);
+      return;
+    }
+    if (channel.closing) {
+      if (method.method === "channel.close") channel.send({ method: "channel.close-ok" });
+      return;
+    }
+    if (channel.expectsContent) throw expectedHeader();
+    if (method.method === "channel.open")
+      throw new ConnectionError("CHANNEL_ERROR", "second 'channel.open' seen");
+    if (method.method === "channel.close") {
+      channel.close();
+      this.channels.delete(number);
+      return channel.send({ method: "channel.close-ok" });
+    }
+    if (method.method.startsWith("connection."))
+      throw new ConnectionError("COMMAND_INVALID", "unimplemented method");
+    handleChannelMethod(channel, method);
+  }
+
+  #connectionMethod(method: Method): void {
+    if (method.method === "connection.close") {
+      this.#end();
+      this.#send({ method: "connection.close-ok" });
+      return this.#finish();
+    }
+    if (this.#state === "start" && method.method === "connection.start-ok")
+      return this.#startOk(method);
+    if (this.#state === "tune" && method.method === "connection.tune-ok")
+      return this.#tuneOk(method);
+    if (this.#state === "open" && method.method === "connection.open") return this.#open(method);
+    if (this.#state === "running" && method.method === "connection.update-secret") {
+      return this.#send({ method: "connection.update-secret-ok" });
+    }
+    const state = this.#state === "running" ? "running" : `${this.#state}ing`;
+    throw new ConnectionError("CHANNEL_ERROR", `unexpected method in connection state ${state}`);
+  }
+
+  #startOk({ clientProperties, mechanism, response }: ConnectionStartOk): void {
+    this.clientProperties = clientProperties;
+    const capabilities = clientProperties.get("capabilities");
+    if (capabilities?.tag === "F") {
+      this.capabilities = new Set(
+        [...capabilities.value].filter(([, v]) => v.value === true).map(([name]) => name),
+      );
+    }
+    const credentials = readCredentials(mechanism, response);
+    this.broker.counters.authAttempts += 1;
+    this.#subject = credentials && this.broker.guard.authenticate(credentials);
+    if (this.#subject === undefined) {
+      this.broker.counters.authFailed += 1;
+      const reason = `login refused using mechanism ${mechanism}`;
+      this.broker.recordLogin(this, credentials?.username ?? "", reason);
+      throw new ConnectionError(
+        "ACCESS_REFUSED",
+        `Login was refused using authentication mechanism ${mechanism}. For details see the broker logfile.`,
+      );
+    }
+    this.#state = "tune";
+    const { channelMax, frameMax, heartbeatSeconds: heartbeat } = limits;
+    this.#send({ method: "connection.tune", channelMax, frameMax, heartbeat });
+  }
+
+  #tuneOk({ channelMax, frameMax, heartbeat }: ConnectionTuneOk): void {
+    if (frameMax !== 0 && (frameMax < Frame.MIN_SIZE || frameMax > limits.frameMax)) {
+      throw new ConnectionError(
+        "NOT_ALLOWED",
+        `negotiated frame_max = ${frameMax} is outside ${Frame.MIN_SIZE} to ${limits.frameMax}`,
+      );
+    }
+    if (channelMax === 0 || channelMax > limits.channelMax) {
+      throw new ConnectionError(
+        "NOT_ALLOWED",
+        `negotiated channel_max = ${channelMax} is outside 1 to ${limits.channelMax}`,
+      );
+    }
+    this.channelMax = channelMax;
+    this.output.frameMax = frameMax === 0 ? limits.frameMax : frameMax;
+    this.#parser.frameMax = this.output.frameMax;
+    this.heartbeatSeconds = heartbeat;
+    this.#state = "open";
+  }
+
+  #open({ virtualHost }: ConnectionOpen): void {
+    const vhost = this.broker.vhosts.get(virtualHost);
+    if (vhost === undefined)
+      throw new ConnectionError("NOT_ALLOWED", `vhost ${virtualHost} not found`);
+    const refusal = this.broker.refusal(this, vhost);
+    if (refusal !== undefined) {
+      throw new ConnectionError(
+        "NOT_ALLOWED",
+        `access to vhost '${virtualHost}' refused for user '${this.subject.name}'`,
+      );
+    }
+    this.#state = "admitting";
+    this.broker.admit(this, vhost).then(
+      () => this.#admitted(vhost),
+      (cause: unknown) =>
+        this.#fail(
+          new ConnectionError("INTERNAL_ERROR", "the access log cannot be written", { cause }),
+        ),
+    );
+  }
+
+  #admitted(vhost: VirtualHost): void {
+    if (this.#state !== "admitting") return;
+    this.#vhost = vhost;
+    this.#state = "running";
+    this.#cancelTimer?.();
+    this.#startHeartbeat();
+    this.broker.connectionOpened(this);
+    this.#send({ method: "connection.open-ok", knownHosts: "" });
+    try {
+      this.#readFrames(); // what came behind connection.open in the same chunk
+    } catch (error) {
+      this.#fail(error);
+    }
+    for (const chunk of this.#inbox.splice(0)) this.receive(chunk);
+  }
+
+  /** A beat at half the interval each way; two intervals without a sign of life are the end (§4.2.7). */
+  #startHeartbeat(): void {
+    if (this.heartbeatSeconds === 0) return;
+    const beat = (): void => {
+      if (!this.#sentSince) {
+        this.output.heartbeat();
+        this.peer.wantsToWrite();
+      }
+      this.#sentSince = false;
+      this.#missedBeats = this.#receivedSince ? 0 : this.#missedBeats + 1;
+      this.#receivedSince = false;
+      if (this.#missedBeats >= 4) return this.peer.end();
+      this.#cancelTimer = this.broker.clock.schedule(this.heartbeatSeconds * 500, beat);
+    };
+    this.#cancelTimer = this.broker.clock.schedule(this.heartbeatSeconds * 500, beat);
+  }
+
+  #closeChannel(channel: Channel, error: ChannelError): void {
+    channel.close();
+    channel.send({
+      method: "channel.close",
+      replyCode: error.code,
+      replyText: shortened(error.message),
+      classId: this.#methodId >>> 16,
+      methodId: this.#methodId & 0xffff,
+    });
+  }
+
+  #fail(error: unknown): void {
+    if (this.#state === "closing" || this.#state === "closed") return this.peer.end();
+    const known = error instanceof ConnectionError || error instanceof ChannelError;
+    if (!known)
+      this.broker.log.error("connection failed", {
+        peer: this.peer.address,
+        error: String((error as Error).stack),
+      });
+    const { code, message } = known
+      ? error
+      : new ConnectionError("INTERNAL_ERROR", "an error of the broker's own; see its log");
+    const isLogin = this.#state === "start" || this.#state === "tune";
+    const saysSo =
+      isLogin &&
+      code === ReplyCode.ACCESS_REFUSED &&
+      this.capabilities.has("authentication_failure_close");
+    if (isLogin && !saysSo) return this.#endInSilence();
+    this.#close(code, message, code === ReplyCode.ACCESS_REFUSED ? 0 : this.#methodId);
+  }
+
+  #close(replyCode: number, text: string, methodId: number): void {
+    this.#end();
+    const [classId, method] = [methodId >>> 16, methodId & 0xffff];
+    this.#send({
+      method: "connection.close",
+      replyCode,
+      replyText: shortened(text),
+      classId,
+      methodId: method,
+    });
+    this.#state = "closing";
+    this.#cancelTimer?.();
+    this.#cancelTimer = this.broker.clock.schedule(closeMaxMs, () => this.peer.end());
+  }
+
+  #endInSilence(): void {
+    this.#state = "closed";
+    this.#cancelTimer?.();
+    this.#cancelTimer = this.broker.clock.schedule(silenceMs, () => this.peer.end());
+  }
+
+  /** Gives back what the connection held: channels first, then its exclusive queues. */
+  #end(): void {
+    for (const channel of this.channels.values()) channel.close();
+    this.channels.clear();
+    if (this.#vhost === undefined) return;
+    for (const queue of [...this.#vhost.queues.values()]) {
+      if (queue.options.exclusiveOwner === this) this.#vhost.deleteQueue(queue);
+    }
+  }
+
+  #finish(): void {
+    this.#state = "closing";
+    this.peer.end();
+  }
+
+  #send(method: Method): void {
+    this.output.method(0, method);
+    this.outputWaits();
+  }
+}
+
+const publishId: number = MethodId["basic.publish"];
+/** From the protocol header to connection.open; RabbitMQ's handshake_timeout. */
+const handshakeMaxMs = 10_000;
+/** How long a peer may take to answer connection.close. */
+const closeMaxMs = 10_000;
+
+function sameOctets(wire: Buffer, buffer: Buffer, start: number, end: number): boolean {
+  const size = end - start;
+  if (wire.length !== size) return false;
+  for (let i = 0; i < size; i++) if (wire[i] !== buffer[start + i]) return false;
+  return true;
+}
+
+function readCredentials(
+  mechanism: string,
+  response: Buffer,
+): { username: string; secret: string } | undefined {
+  if (mechanism === "PLAIN") {
+    const [, username, secret, more] = response.toString("utf8").split("\0");
+    return username === undefined || secret === undefined || more !== undefined
+      ? undefined
+      : { username, secret };
+  }
+  if (mechanism !== "AMQPLAIN") return undefined;
+  // A field table without its length: LOGIN and PASSWORD.
+  const sized = Buffer.alloc(4 + response.length);
+  sized.writeUInt32BE(response.length, 0);
+  response.copy(sized, 4);
+  const table = readTable(new WireReader(sized));
+  const [username, secret] = [textOf(table.get("LOGIN")), textOf(table.get("PASSWORD"))];
+  return username === undefined || secret === undefined ? undefined : { username, secret };
+}
+
+function expectedHeader(): ConnectionError {
+  return new ConnectionError(
+    "UNEXPECTED_FRAME",
+    "expected content header for class 60, got non content header frame instead",
+  );
+}
+
+function frameError(
+  reply: "UNEXPECTED_FRAME" | "FRAME_ERROR",
+  parser: FrameParser,
+  what: string,
+): ConnectionError {
+  const octets = erlangBinary(parser.buffer.subarray(parser.start, parser.end));
+  return new ConnectionError(reply, `type ${parser.type}, all octets = ${octets}${what}`);
+}
+
+/** A reply text is a short string: 255 octets, cut between characters. */
+function shortened(text: string): string {
+  const bytes = Buffer.from(text);
+  return bytes.length <= 255
+    ? text
+    : bytes
+        .subarray(0, 252)
+        .toString("utf8")
+        .replace(/\uFFFD+$/u, "") + "...";
+}

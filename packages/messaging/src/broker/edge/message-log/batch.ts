@@ -1,0 +1,100 @@
+// Records that are written and synced together, laid out as the octets of one or more segments.
+import { Buffer } from "node:buffer";
+import { headSize, seal, writeHead } from "../../core/log-record.ts";
+import type { Payload } from "../../core/message.ts";
+import type { StoredShare } from "../../core/store.ts";
+
+const chunkBytes = 256 * 1024;
+/** Bodies up to this size are copied behind their heads; larger ones are written from where they lie. */
+const copyMaxBytes = 16 * 1024;
+
+/** Consecutive octets of one segment. */
+export interface Write {
+  readonly segment: number;
+  readonly offset: number;
+  readonly buffers: Buffer[];
+}
+
+export class Batch {
+  readonly number: number;
+  readonly writes: Write[] = [];
+  bytes = 0;
+  #chunk: Buffer | undefined;
+  #from = 0;
+  #position = 0;
+
+  constructor(number: number) {
+    this.number = number;
+  }
+
+  get isEmpty(): boolean {
+    return this.bytes === 0;
+  }
+
+  /**
+   * Adds a record at a place in a segment.
+   * @returns octets that it takes there, prefix included
+   */
+  add(
+    place: { readonly segment: number; readonly offset: number },
+    record: {
+      payload: Payload;
+      shares: readonly StoredShare[];
+      persistent: boolean;
+      bodySize: number;
+    },
+  ): number {
+    const { payload, bodySize } = record;
+    const inline = bodySize <= copyMaxBytes;
+    const head = headSize(payload, record.shares);
+    const size = head + bodySize;
+    this.#openWrite(place);
+    const chunk = this.#room(inline ? size : head);
+    const start = this.#position;
+    let at = writeHead(chunk, start, record);
+    if (inline) {
+      for (const part of payload.body) {
+        chunk.set(part, at);
+        at += part.length;
+      }
+    }
+    seal(chunk, start, at, inline ? [] : payload.body);
+    this.#position = at;
+    if (!inline) {
+      this.#flushChunk();
+      this.writes.at(-1)?.buffers.push(...payload.body);
+    }
+    this.bytes += size;
+    return size;
+  }
+
+  /** Everything to write, once no more is added. */
+  close(): readonly Write[] {
+    this.#flushChunk();
+    return this.writes;
+  }
+
+  #openWrite({ segment, offset }: { readonly segment: number; readonly offset: number }): void {
+    if (this.writes.at(-1)?.segment === segment) return;
+    this.#flushChunk();
+    this.writes.push({ segment, offset, buffers: [] });
+  }
+
+  #room(size: number): Buffer {
+    if (this.#chunk !== undefined && this.#position + size <= this.#chunk.length)
+      return this.#chunk;
+    this.#flushChunk();
+    // A small group gets a small chunk: most groups of a quiet broker hold one message.
+    const capacity = this.bytes === 0 ? 8 * 1024 : chunkBytes;
+    this.#chunk = Buffer.allocUnsafeSlow(Math.max(size, capacity));
+    this.#from = 0;
+    this.#position = 0;
+    return this.#chunk;
+  }
+
+  #flushChunk(): void {
+    if (this.#chunk === undefined || this.#position === this.#from) return;
+    this.writes.at(-1)?.buffers.push(this.#chunk.subarray(this.#from, this.#position));
+    this.#from = this.#position;
+  }
+}

@@ -1,0 +1,324 @@
+// The append-only log of messages: group commit, settlements beside it, and segments that go when nobody needs them.
+import { Buffer } from "node:buffer";
+import { readSync, writev } from "node:fs";
+import type { Log } from "../../core/broker.ts";
+import type { Definition } from "../../core/definitions.ts";
+import { prefixBytes, readPayload } from "../../core/log-record.ts";
+import type { Location, Message, Payload } from "../../core/message.ts";
+import type { MessageStore, StoredShare } from "../../core/store.ts";
+import { Batch, type Write } from "./batch.ts";
+import type { DefinitionsFile } from "./definitions-file.ts";
+import { type RecoveredMessage, recoverSegment } from "./recovery.ts";
+import { Segment } from "./segment.ts";
+import { type SegmentFiles, synced } from "./segment-files.ts";
+
+/** A full segment is closed and the next one begun. */
+const segmentBytesMax = 32 * 1024 * 1024;
+/** How long settlements are gathered before they are written, and before what was written is synced. */
+const settleEveryMs = 10;
+const settleSyncEveryMs = 200;
+const retryAfterMs = 1000;
+/** Octets read at once, since what follows a message is most likely asked for next. */
+const readAheadBytes = 256 * 1024;
+const blocksKept = 8;
+
+interface Block {
+  readonly segment: number;
+  readonly offset: number;
+  readonly octets: Buffer;
+}
+
+export class MessageLog implements MessageStore {
+  /** Called when a batch is on disk. */
+  onSynced: () => void = () => undefined;
+  syncedBatch = 0;
+  pendingBytes = 0;
+  /** Figures for metrics. */
+  readonly counts = {
+    writes: 0,
+    syncs: 0,
+    bytesWritten: 0,
+    bytesRead: 0,
+    reads: 0,
+    syncSeconds: 0,
+  };
+  readonly #files: SegmentFiles;
+  readonly #definitions: DefinitionsFile;
+  readonly #log: Log;
+  readonly #segments = new Map<number, Segment>();
+  #active: Segment;
+  #open = new Batch(1);
+  #running: Promise<void> | undefined;
+  #kicked = false;
+  readonly #dirty = new Set<Segment>();
+  readonly #unsyncedSettlements = new Set<number>();
+  #settleTimer: NodeJS.Timeout | undefined;
+  #settleSyncTimer: NodeJS.Timeout | undefined;
+  #settling: Promise<void> = Promise.resolve();
+  #blocks: Block[] = [];
+  #closing = false;
+
+  constructor(files: SegmentFiles, definitions: DefinitionsFile, log: Log) {
+    this.#files = files;
+    this.#definitions = definitions;
+    this.#log = log;
+    this.#active = new Segment((files.list().at(-1) ?? 0) + 1);
+  }
+
+  get openBatch(): number {
+    return this.#open.isEmpty && !this.#definitions.hasPending
+      ? this.#open.number - 1
+      : this.#open.number;
+  }
+
+  get segmentCount(): number {
+    return this.#segments.size;
+  }
+
+  append(message: Message, shares: readonly StoredShare[], references: number): Location {
+    const payload = message.payload as Payload;
+    const segment = this.#segmentForAppend();
+    const { persistent, bodySize } = message;
+    const place = { segment: segment.number, offset: segment.size };
+    const size = this.#open.add(place, {
+      payload,
+      shares,
+      persistent: persistent && shares.length > 0,
+      bodySize,
+    });
+    const location = {
+      segment: segment.number,
+      ordinal: segment.add(references, size),
+      offset: place.offset + prefixBytes,
+      length: size - prefixBytes,
+      batch: this.#open.number,
+    };
+    segment.size += size;
+    this.pendingBytes += size;
+    message.location = location;
+    this.#kick();
+    return location;
+  }
+
+  /** Keeps a change of definitions in the next batch. @returns that batch */
+  define(definition: Definition): number {
+    this.#definitions.add(definition);
+    this.#kick();
+    return this.#open.number;
+  }
+
+  release(location: Location, queue: number | undefined): void {
+    const segment = this.#segments.get(location.segment) as Segment;
+    segment.release(location.ordinal, location.length + prefixBytes, queue);
+    if (segment.live === 0 && segment !== this.#active) this.#dirty.delete(segment);
+    else if (!segment.hasSettlements) return;
+    else this.#dirty.add(segment);
+    this.#scheduleSettle();
+  }
+
+  delivered(location: Location, queue: number): void {
+    const segment = this.#segments.get(location.segment) as Segment;
+    segment.handedOut(location.ordinal, queue);
+    this.#dirty.add(segment);
+    this.#scheduleSettle();
+  }
+
+  isWritten(location: Location): boolean {
+    return location.batch <= this.syncedBatch;
+  }
+
+  read({ segment, offset, length }: Location): Payload {
+    const block = this.#blocks.find(
+      (b) =>
+        b.segment === segment &&
+        b.offset <= offset &&
+        offset + length <= b.offset + b.octets.length,
+    );
+    if (block !== undefined) {
+      return readPayload(
+        block.octets.subarray(offset - block.offset, offset - block.offset + length),
+      );
+    }
+    const octets = Buffer.allocUnsafeSlow(Math.max(length, readAheadBytes));
+    const size = readSync(this.#files.descriptor(segment, "log"), octets, 0, octets.length, offset);
+    this.counts.reads += 1;
+    this.counts.bytesRead += size;
+    if (size < length)
+      throw new Error(
+        `segment ${segment} ends at ${offset + size}, before a message that it holds`,
+      );
+    if (length < readAheadBytes) {
+      this.#blocks = [{ segment, offset, octets: octets.subarray(0, size) }, ...this.#blocks].slice(
+        0,
+        blocksKept,
+      );
+    }
+    return readPayload(octets.subarray(0, length));
+  }
+
+  /** Reads every segment there is, oldest first. @param isKnown whether a queue still exists */
+  *recover(isKnown: (queue: number) => boolean): Generator<RecoveredMessage> {
+    for (const number of this.#files.list()) {
+      const segment = new Segment(number);
+      this.#segments.set(number, segment);
+      yield* recoverSegment(this.#files, segment, isKnown, this.#log);
+    }
+    this.#removeDead();
+  }
+
+  /** Waits for what is pending, then closes the files. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    clearTimeout(this.#settleTimer);
+    clearTimeout(this.#settleSyncTimer);
+    while (this.#running !== undefined) await this.#running;
+    await this.#settling;
+    await this.#writeSettlements();
+    await this.#syncSettlements();
+    this.#files.close();
+  }
+
+  #segmentForAppend(): Segment {
+    if (this.#active.size >= segmentBytesMax) this.#active = new Segment(this.#active.number + 1);
+    this.#segments.set(this.#active.number, this.#active);
+    return this.#active;
+  }
+
+  /** Starts a flush when the turn ends, unless one is under way, which will take what waits by itself. */
+  #kick(): void {
+    if (this.#running !== undefined || this.#kicked) return;
+    this.#kicked = true;
+    queueMicrotask(() => {
+      this.#kicked = false;
+      this.#running = this.#flushAll().finally(() => {
+        this.#running = undefined;
+        if (!this.#open.isEmpty || this.#definitions.hasPending) this.#kick();
+      });
+    });
+  }
+
+  async #flushAll(): Promise<void> {
+    while (!this.#open.isEmpty || this.#definitions.hasPending) {
+      const batch = this.#open;
+      this.#open = new Batch(batch.number + 1);
+      const definitions = this.#definitions.take();
+      await this.#untilWritten(batch, definitions);
+      this.pendingBytes -= batch.bytes;
+      this.syncedBatch = batch.number;
+      this.onSynced();
+    }
+  }
+
+  /** A full or failing disk is waited out: nothing is confirmed meanwhile, so nothing that was confirmed is lost. */
+  async #untilWritten(batch: Batch, definitions: Buffer): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const start = performance.now();
+        if (definitions.length > 0) await this.#definitions.write(definitions);
+        for (const write of batch.close()) await this.#write(write);
+        this.counts.syncSeconds += (performance.now() - start) / 1000;
+        return;
+      } catch (error) {
+        if (attempt === 1)
+          this.#log.error("message log cannot be written, retrying", { error: String(error) });
+        if (this.#closing) throw error;
+        await new Promise((resolve) => setTimeout(resolve, retryAfterMs));
+      }
+    }
+  }
+
+  async #write({ segment, offset, buffers }: Write): Promise<void> {
+    await this.#files.use(segment, "log", async (fd) => {
+      this.counts.bytesWritten += await writeAll(fd, buffers, offset);
+      this.counts.writes += 1;
+      await synced(fd);
+      this.counts.syncs += 1;
+    });
+  }
+
+  #scheduleSettle(): void {
+    if (this.#settleTimer !== undefined || this.#closing) return;
+    this.#settleTimer = setTimeout(() => {
+      this.#settleTimer = undefined;
+      this.#settling = this.#settling
+        .then(() => this.#writeSettlements())
+        .catch((error: unknown) => {
+          this.#log.error("settlements cannot be written", { error: String(error) });
+        });
+    }, settleEveryMs);
+  }
+
+  /**
+   * Writes what was settled so far, after the batch that is open now: a dead letter is on disk before the message that
+   * it came from is settled there.
+   */
+  async #writeSettlements(): Promise<void> {
+    const groups = [...this.#dirty].map((segment) => ({
+      segment,
+      octets: segment.takeSettlements(),
+    }));
+    this.#dirty.clear();
+    while (this.#running !== undefined) await this.#running;
+    this.#removeDead();
+    for (const { segment, octets } of groups) {
+      if (!this.#segments.has(segment.number)) continue;
+      const offset = segment.settlementFileSize;
+      segment.settlementFileSize += octets.length;
+      await this.#files.use(segment.number, "ack", (fd) => writeAll(fd, [octets], offset));
+      this.#unsyncedSettlements.add(segment.number);
+    }
+    if (this.#unsyncedSettlements.size > 0) this.#scheduleSettlementSync();
+  }
+
+  #scheduleSettlementSync(): void {
+    if (this.#settleSyncTimer !== undefined || this.#closing) return;
+    this.#settleSyncTimer = setTimeout(() => {
+      this.#settleSyncTimer = undefined;
+      this.#settling = this.#settling
+        .then(() => this.#syncSettlements())
+        .catch((error: unknown) => {
+          this.#log.error("settlements cannot be synced", { error: String(error) });
+        });
+    }, settleSyncEveryMs);
+  }
+
+  async #syncSettlements(): Promise<void> {
+    for (const number of [...this.#unsyncedSettlements]) {
+      this.#unsyncedSettlements.delete(number);
+      if (this.#segments.has(number)) await this.#files.use(number, "ack", synced);
+    }
+  }
+
+  /** Removes closed segments whose messages are all gone. */
+  #removeDead(): void {
+    for (const [number, segment] of this.#segments) {
+      if (segment.live > 0 || segment === this.#active || this.#files.isBusy(number)) continue;
+      this.#segments.delete(number);
+      this.#dirty.delete(segment);
+      this.#blocks = this.#blocks.filter((block) => block.segment !== number);
+      this.#files.remove(number);
+    }
+  }
+}
+
+/** Writes all of the buffers at an offset. @returns octets written */
+async function writeAll(fd: number, buffers: readonly Buffer[], offset: number): Promise<number> {
+  let rest = buffers.filter((buffer) => buffer.length > 0);
+  let at = offset;
+  while (rest.length > 0) {
+    let size = await writeSome(fd, rest.slice(0, 1024), at); // writev takes 1024 buffers at most (IOV_MAX)
+    at += size;
+    while (rest[0] !== undefined && size >= rest[0].length) {
+      size -= rest[0].length;
+      rest = rest.slice(1);
+    }
+    if (size > 0) rest = [(rest[0] as Buffer).subarray(size), ...rest.slice(1)];
+  }
+  return at - offset;
+}
+
+function writeSome(fd: number, buffers: readonly Buffer[], offset: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    writev(fd, buffers, offset, (error, size) => (error === null ? resolve(size) : reject(error)));
+  });
+}

@@ -1,0 +1,57 @@
+// `/metrics` over HTTP, as rabbitmq_prometheus serves it.
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { gzipSync } from "node:zlib";
+import type { BrokerCore } from "../core/broker.ts";
+import { type MetricsMode, metricsText } from "../core/metrics.ts";
+import type { MessageLog } from "./message-log/message-log.ts";
+import { processFigures } from "./process-figures.ts";
+
+export interface MetricsServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+const paths: Readonly<Record<string, MetricsMode>> = {
+  "/metrics": "aggregated",
+  "/metrics/per-object": "per-object",
+};
+
+/** @throws when the port is taken (`code` EADDRINUSE) */
+export async function serveMetrics(
+  core: BrokerCore,
+  store: MessageLog,
+  options: { readonly host: string; readonly port: number; readonly version: string },
+): Promise<MetricsServer> {
+  const server = createServer((request, response) => {
+    const mode = paths[new URL(request.url ?? "/", "http://localhost").pathname];
+    if (mode === undefined || (request.method !== "GET" && request.method !== "HEAD")) {
+      response.writeHead(404, { "content-type": "application/json" });
+      response.end('{"error":"Object Not Found","reason":"Not Found"}');
+      return;
+    }
+    const text = metricsText(core, store.counts, {
+      mode,
+      version: options.version,
+      process: processFigures(),
+    });
+    const gzip = /\bgzip\b/.test(String(request.headers["accept-encoding"] ?? ""));
+    response.writeHead(200, {
+      "content-type": "text/plain; version=0.0.4; charset=utf-8",
+      vary: "accept-encoding",
+      ...(gzip ? { "content-encoding": "gzip" } : {}),
+    });
+    response.end(gzip ? gzipSync(text) : text);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, options.host, () => resolve());
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
