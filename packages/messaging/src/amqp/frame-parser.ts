@@ -114,7 +114,7 @@ export class FrameParser {
     if (this.#at === this.#chunk.length) return size > 0; // the end octet comes with the next chunk
     this.#bodyRest = -1;
     this.#checkEnd(this.#chunk[this.#at++] as number);
-    return true;
+    return size > 0 || this.next(); // its octets went out before the end octet came
   }
 
   /** Puts the unfinished rest of the chunk aside; frames that are not bodies are small, so this copies little. */

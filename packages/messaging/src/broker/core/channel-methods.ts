@@ -247,6 +247,9 @@ function basicConsume(channel: Channel, method: amqp.BasicConsume): void {
   if (queue.hasExclusiveConsumer || (method.exclusive && queue.consumers.length > 0)) {
     throw new ChannelError("ACCESS_REFUSED", `${inVh} in exclusive use`);
   }
+  if (method.exclusive && queue.options.settings.singleActiveConsumer) {
+    throw new ChannelError("ACCESS_REFUSED", `${inVh} has single active consumer enabled`);
+  }
   if (queue.options.settings.type === "quorum" && channel.globalPrefetch > 0) {
     throw new ConnectionError("NOT_IMPLEMENTED", `${inVh} does not support global qos`);
   }

@@ -305,8 +305,9 @@ export class Channel {
   #unrouted(publish: BasicPublish, publication: Publication): void {
     const { counters } = this.#broker;
     const { payload } = publication;
-    const delivered = this.#toReplyChannel(payload);
-    if (!delivered && publish.mandatory) {
+    this.#toReplyChannel(payload);
+    // A reply counts as unrouted, since no queue took it; RabbitMQ returns it too if it was mandatory.
+    if (publish.mandatory) {
       counters.messagesUnroutableReturned += 1;
       const { exchange, routingKey } = payload.route;
       const method: Method = {
@@ -318,18 +319,17 @@ export class Channel {
       };
       this.connection.output.contentMethod(this.number, method, payload);
       this.connection.outputWaits();
-    } else if (!delivered) counters.messagesUnroutableDropped += 1;
+    } else counters.messagesUnroutableDropped += 1;
     if (this.mode !== "confirm") return;
     this.confirms.published(0);
     this.#broker.waitForDisk(this);
   }
 
-  #toReplyChannel(payload: Payload): boolean {
+  #toReplyChannel(payload: Payload): void {
     const { exchange, routingKey } = payload.route;
-    if (exchange !== "" || !routingKey.startsWith(`${directReplyTo}.`)) return false;
+    if (exchange !== "" || !routingKey.startsWith(`${directReplyTo}.`)) return;
     const channel = this.#broker.replyChannels.get(routingKey.slice(directReplyTo.length + 1));
     channel?.deliverReply(payload);
-    return channel !== undefined;
   }
 
   /** Exchange, routing key and, where they depend on nothing else, the queues; remembered while publishes repeat. */

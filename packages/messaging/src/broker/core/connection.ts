@@ -458,10 +458,12 @@ export class Connection {
   #fail(error: unknown): void {
     if (this.#state === "closing" || this.#state === "closed") return this.peer.end();
     const known = error instanceof ConnectionError || error instanceof ChannelError;
-    if (!known)
+    if (known)
+      this.broker.log.warn("connection refused", { peer: this.peer.address, error: error.message });
+    else
       this.broker.log.error("connection failed", {
         peer: this.peer.address,
-        error: String((error as Error).stack),
+        error: stackOf(error),
       });
     const { code, message } = known
       ? error
@@ -522,6 +524,10 @@ const publishId: number = MethodId["basic.publish"];
 const handshakeMaxMs = 10_000;
 /** How long a peer may take to answer connection.close. */
 const closeMaxMs = 10_000;
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
 
 function sameOctets(wire: Buffer, buffer: Buffer, start: number, end: number): boolean {
   const size = end - start;

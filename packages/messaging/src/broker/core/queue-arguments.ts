@@ -143,6 +143,6 @@ function withType(args: FieldTable): FieldTable {
 
 function described(field: FieldValue | undefined): string {
   if (field === undefined) return "none";
-  const value = field.value instanceof Uint8Array ? "(binary)" : String(field.value);
+  const value = textOf(field) ?? integerOf(field) ?? (field.tag === "t" ? field.value : "...");
   return `the value '${value}' of type '${tagName(field)}'`;
 }

@@ -19,7 +19,7 @@ export class TopicTrie<T> {
 
   add(pattern: string, value: T): void {
     let at = this.#root;
-    for (const word of pattern.split(".")) {
+    for (const word of wordsOf(pattern)) {
       let child = at.children.get(word);
       if (child === undefined) {
         child = node(word === "#");
@@ -31,7 +31,7 @@ export class TopicTrie<T> {
   }
 
   remove(pattern: string, value: T): void {
-    this.#remove(this.#root, pattern.split("."), 0, value);
+    this.#remove(this.#root, wordsOf(pattern), 0, value);
   }
 
   /** @returns whether the node became empty */
@@ -48,7 +48,7 @@ export class TopicTrie<T> {
 
   match(key: string, found: (value: T) => void): void {
     let reached = withMany(new Set([this.#root]));
-    for (const word of key.split(".")) {
+    for (const word of wordsOf(key)) {
       const next = new Set<TrieNode<T>>();
       for (const at of reached) {
         if (at.many) next.add(at);
@@ -62,6 +62,11 @@ export class TopicTrie<T> {
     }
     for (const at of reached) for (const value of at.values) found(value);
   }
+}
+
+/** Words are between dots; an empty key has none. */
+function wordsOf(key: string): readonly string[] {
+  return key === "" ? [] : key.split(".");
 }
 
 /** Adds the nodes behind `#`, which no word is needed to reach; a set is walked while it grows. */

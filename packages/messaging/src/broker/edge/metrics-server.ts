@@ -35,7 +35,7 @@ export async function serveMetrics(
       version: options.version,
       process: processFigures(),
     });
-    const gzip = /\bgzip\b/.test(String(request.headers["accept-encoding"] ?? ""));
+    const gzip = /\bgzip\b/.test(request.headers["accept-encoding"] ?? "");
     response.writeHead(200, {
       "content-type": "text/plain; version=0.0.4; charset=utf-8",
       vary: "accept-encoding",

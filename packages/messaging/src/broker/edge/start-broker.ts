@@ -113,7 +113,7 @@ async function listen(
   listener: Listener,
   { host, port = defaultPort }: BrokerOptions,
 ): Promise<number> {
-  if (host !== undefined) return await listener.listen(host, port);
+  if (host !== undefined) return listener.listen(host, port);
   const chosen = await listener.listen("127.0.0.1", port);
   // `localhost` may mean either address. A machine without IPv6, or with this port taken there, has the other one.
   await listener.listen("::1", chosen).catch(() => undefined);

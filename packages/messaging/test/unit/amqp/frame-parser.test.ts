@@ -29,8 +29,10 @@ function parse(chunks: readonly Buffer[]): string[] {
     parser.push(chunk);
     while (parser.next()) {
       const hex = parser.buffer.toString("hex", parser.start, parser.end);
-      if (parser.type === 3) body += hex;
-      else {
+      if (parser.type === 3) {
+        assert.notEqual(hex, "", "a body piece is never empty");
+        body += hex;
+      } else {
         seen.push(`body ${body}`, `${parser.type} ${parser.channel} ${hex}`);
         body = "";
       }
