@@ -3,10 +3,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openAccess } from "@warrener/access";
+import { startBroker } from "@warrener/messaging";
 import { connect } from "amqplib";
 import { type Gateway, type GatewayOptions, startGateway } from "../../src/index.ts";
 
-const broker = process.env["WARRENER_TEST_AMQP"] ?? "amqp://127.0.0.1:25680";
+/** Another AMQP broker may stand in for the embedded one. */
+const otherBroker = process.env["WARRENER_TEST_AMQP"];
 
 export interface House extends AsyncDisposable {
   readonly gateway: Gateway;
@@ -24,12 +26,18 @@ export interface House extends AsyncDisposable {
 
 export async function openHouse(options: Partial<GatewayOptions> = {}): Promise<House> {
   const folder = await mkdtemp(join(tmpdir(), "warrener-gateway-"));
-  const amqpUrl = options.amqpUrl ?? broker;
-  const access = await openAccess({ dataDir: folder, shard: "gateway" });
+  await using opened = new AsyncDisposableStack();
+  opened.defer(() => rm(folder, { recursive: true, force: true }));
+  const given = options.amqpUrl ?? otherBroker;
+  const amqpUrl =
+    given ?? opened.use(await startBroker({ port: 0, dataDir: join(folder, "broker") })).url;
+  const access = opened.use(await openAccess({ dataDir: folder, shard: "gateway" }));
   const { secret: token } = access.createToken({ subject: "admin", name: "test" });
   const start = (more: Partial<GatewayOptions> = {}) =>
     startGateway({ dataDir: folder, access, amqpUrl, port: 0, ...options, ...more });
   let gateway = await start();
+  opened.defer(() => gateway[Symbol.asyncDispose]());
+  const held = opened.move();
   const call: House["call"] = (path, init = {}) => {
     const headers = new Headers(init.headers);
     if (!headers.has("authorization")) headers.set("authorization", `Bearer ${token}`);
@@ -70,11 +78,7 @@ export async function openHouse(options: Partial<GatewayOptions> = {}): Promise<
       await gateway[Symbol.asyncDispose]();
       gateway = await start(more);
     },
-    [Symbol.asyncDispose]: async () => {
-      await gateway[Symbol.asyncDispose]();
-      await access[Symbol.asyncDispose]();
-      await rm(folder, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
 }
 
