@@ -296,14 +296,14 @@ function basicGet(channel: Channel, method: amqp.BasicGet): void {
   connection.authorize("consume", "queues", name);
   const queue = connection.vhost.queue(name, connection);
   const entry = queue.get(method.noAck);
-  const { counters } = connection.broker;
+  const { totals } = queue;
   if (entry === undefined) {
-    counters.messagesGetEmpty += 1;
+    totals.getEmpty += 1;
     return channel.reply({ method: "basic.get-empty", clusterId: "" });
   }
-  if (method.noAck) counters.messagesDeliveredGetAutoAck += 1;
-  else counters.messagesDeliveredGetManualAck += 1;
-  if (entry.redelivered) counters.messagesRedelivered += 1;
+  if (method.noAck) totals.deliveredGetAutoAck += 1;
+  else totals.deliveredGetManualAck += 1;
+  if (entry.redelivered) totals.redelivered += 1;
   channel.deliverGet(queue, entry, method.noAck);
 }
 

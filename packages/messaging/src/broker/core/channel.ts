@@ -167,16 +167,16 @@ export class Channel {
   deliver(consumer: ChannelConsumer, queue: Queue, entry: Entry): void {
     const tag = ++this.#lastTag;
     const { output } = this.connection;
-    const { counters, memory } = this.#broker;
+    const { memory } = this.#broker;
     const payload = memory.payloadOf(entry.message);
     if (entry.message.payload === undefined) queue.counts.diskReads += 1;
     output.deliver(this.number, consumer.wireTag, tag, entry.redelivered, payload);
     this.connection.outputWaits();
     this.counts.delivered += 1;
-    if (entry.redelivered) counters.messagesRedelivered += 1;
-    if (consumer.noAck) counters.messagesDeliveredConsumeAutoAck += 1;
+    if (entry.redelivered) queue.totals.redelivered += 1;
+    if (consumer.noAck) queue.totals.deliveredConsumeAutoAck += 1;
     else {
-      counters.messagesDeliveredConsumeManualAck += 1;
+      queue.totals.deliveredConsumeManualAck += 1;
       consumer.unacked += 1;
       this.unacked.add({ tag, entry, queue, consumer });
       queue.markDelivered(entry);
@@ -407,10 +407,7 @@ export class Channel {
       else if (verdict === "discard") queue.reject(entry);
       else listOf(returned, queue).push(entry);
     }
-    if (verdict === "ack") {
-      this.counts.acknowledged += deliveries.length;
-      this.#broker.counters.messagesAcknowledged += deliveries.length;
-    }
+    if (verdict === "ack") this.counts.acknowledged += deliveries.length;
     for (const [queue, entries] of returned) queue.requeue(entries, true);
     if (this.globalPrefetch > 0) this.drainQueues();
     else for (const queue of touched) queue.drain();

@@ -1,23 +1,27 @@
 // What the broker counts since it started; plain numbers, because these lines run for every message.
+import type { DeathReason } from "./queue.ts";
+
+/** What is counted apart for each type of queue. */
+export interface QueueTypeCounters {
+  acknowledged: number;
+  deliveredConsumeAutoAck: number;
+  deliveredConsumeManualAck: number;
+  deliveredGetAutoAck: number;
+  deliveredGetManualAck: number;
+  getEmpty: number;
+  redelivered: number;
+  /** Dead letters: routed on, or dropped because the queue has no dead letter exchange. */
+  readonly deadLettered: Readonly<Record<DeathReason, { at_most_once: number; disabled: number }>>;
+}
 
 export interface GlobalCounters {
+  readonly queueTypes: { readonly classic: QueueTypeCounters; readonly quorum: QueueTypeCounters };
   messagesReceived: number;
   messagesReceivedConfirm: number;
   messagesConfirmed: number;
   messagesRouted: number;
   messagesUnroutableDropped: number;
   messagesUnroutableReturned: number;
-  messagesDeliveredConsumeAutoAck: number;
-  messagesDeliveredConsumeManualAck: number;
-  messagesDeliveredGetAutoAck: number;
-  messagesDeliveredGetManualAck: number;
-  messagesGetEmpty: number;
-  messagesRedelivered: number;
-  messagesAcknowledged: number;
-  deadLettered: Record<
-    "expired" | "rejected" | "maxlen" | "delivery_limit",
-    { at_most_once: number; disabled: number }
-  >;
   connectionsOpened: number;
   connectionsClosed: number;
   channelsOpened: number;
@@ -34,22 +38,14 @@ export interface GlobalCounters {
 }
 
 export function newCounters(): GlobalCounters {
-  const dead = (): { at_most_once: number; disabled: number } => ({ at_most_once: 0, disabled: 0 });
   return {
+    queueTypes: { classic: newQueueTypeCounters(), quorum: newQueueTypeCounters() },
     messagesReceived: 0,
     messagesReceivedConfirm: 0,
     messagesConfirmed: 0,
     messagesRouted: 0,
     messagesUnroutableDropped: 0,
     messagesUnroutableReturned: 0,
-    messagesDeliveredConsumeAutoAck: 0,
-    messagesDeliveredConsumeManualAck: 0,
-    messagesDeliveredGetAutoAck: 0,
-    messagesDeliveredGetManualAck: 0,
-    messagesGetEmpty: 0,
-    messagesRedelivered: 0,
-    messagesAcknowledged: 0,
-    deadLettered: { expired: dead(), rejected: dead(), maxlen: dead(), delivery_limit: dead() },
     connectionsOpened: 0,
     connectionsClosed: 0,
     channelsOpened: 0,
@@ -63,5 +59,19 @@ export function newCounters(): GlobalCounters {
     outgoingBytes: 0,
     incomingPackets: 0,
     outgoingPackets: 0,
+  };
+}
+
+function newQueueTypeCounters(): QueueTypeCounters {
+  const dead = (): { at_most_once: number; disabled: number } => ({ at_most_once: 0, disabled: 0 });
+  return {
+    acknowledged: 0,
+    deliveredConsumeAutoAck: 0,
+    deliveredConsumeManualAck: 0,
+    deliveredGetAutoAck: 0,
+    deliveredGetManualAck: 0,
+    getEmpty: 0,
+    redelivered: 0,
+    deadLettered: { expired: dead(), rejected: dead(), maxlen: dead(), delivery_limit: dead() },
   };
 }

@@ -1,6 +1,8 @@
 // One queue: what waits, who consumes, in which order they get it, and what happens to a message that may not stay.
 import type { FieldTable } from "../../amqp/field-table.ts";
 import type { Clock } from "./clock.ts";
+import { ConsumerCapacity } from "./consumer-capacity.ts";
+import type { GlobalCounters, QueueTypeCounters } from "./counters.ts";
 import type { Binding } from "./exchange.ts";
 import { Entry, type Message } from "./message.ts";
 import type { QueueArguments } from "./queue-arguments.ts";
@@ -31,6 +33,8 @@ export interface Consumer {
 export interface QueueHost extends Residency {
   readonly clock: Clock;
   readonly store: MessageStore;
+  /** Counters over all queues of a type. */
+  readonly totals: GlobalCounters["queueTypes"];
   /** A message died; the host routes it on where the queue says so. */
   died(queue: Queue, entry: Entry, reason: DeathReason): void;
   /** The queue is to be deleted: nobody uses it any more, or its time is over. */
@@ -58,6 +62,9 @@ export class Queue {
   /** Deliveries that wait for an acknowledgement. */
   unacked = 0;
   unackedBytes = 0;
+  /** Persistent ones among them. */
+  unackedPersistent = 0;
+  unackedPersistentBytes = 0;
   /** Counted since it was declared, for its metrics. */
   readonly counts = {
     published: 0,
@@ -68,6 +75,8 @@ export class Queue {
     diskReads: 0,
     diskWrites: 0,
   };
+  readonly totals: QueueTypeCounters;
+  readonly capacity: ConsumerCapacity;
   deleted = false;
   readonly #host: QueueHost;
   /** One list per priority, lowest first. */
@@ -83,6 +92,8 @@ export class Queue {
   constructor(options: QueueOptions, host: QueueHost) {
     this.options = options;
     this.#host = host;
+    this.totals = host.totals[options.settings.type];
+    this.capacity = new ConsumerCapacity(host.clock.now());
     this.#ready = Array.from(
       { length: options.settings.maxPriority + 1 },
       () => new ReadyList(host),
@@ -98,6 +109,10 @@ export class Queue {
     return this.#ready.length === 1
       ? (this.#ready[0] as ReadyList).length
       : sum(this.#ready, (list) => list.length);
+  }
+  /** The message that would be delivered next. */
+  get head(): Entry | undefined {
+    return this.#peek();
   }
   get readyBytes(): number {
     return sum(this.#ready, (list) => list.bytes);
@@ -162,6 +177,7 @@ export class Queue {
     if (this.deleted) return;
     this.#unackedChanged(entry, -1);
     this.counts.acknowledged += 1;
+    this.totals.acknowledged += 1;
     this.settle(entry);
   }
 
@@ -246,6 +262,7 @@ export class Queue {
       }
     } finally {
       this.#draining = false;
+      this.capacity.is(this.ready === 0, this.#host.clock);
     }
   }
 
@@ -315,6 +332,10 @@ export class Queue {
   #unackedChanged(entry: Entry, sign: 1 | -1): void {
     this.unacked += sign;
     this.unackedBytes += sign * entry.message.bodySize;
+    if (entry.message.persistent) {
+      this.unackedPersistent += sign;
+      this.unackedPersistentBytes += sign * entry.message.bodySize;
+    }
     if (sign === 1) this.#host.hold(entry.message);
     else this.#host.drop(entry.message);
   }

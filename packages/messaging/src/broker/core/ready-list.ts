@@ -26,6 +26,9 @@ export class ReadyList {
   length = 0;
   /** Octets of bodies. */
   bytes = 0;
+  /** Persistent messages, and the octets of their bodies. */
+  persistent = 0;
+  persistentBytes = 0;
   /** Entries whose objects are in memory. */
   resident = 0;
   readonly #residency: Residency;
@@ -162,6 +165,9 @@ export class ReadyList {
     this.length += sign;
     this.resident += sign;
     this.bytes += sign * entry.message.bodySize;
+    if (!entry.message.persistent) return;
+    this.persistent += sign;
+    this.persistentBytes += sign * entry.message.bodySize;
   }
 
   #taken(entry: Entry): Entry {

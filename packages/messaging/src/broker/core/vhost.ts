@@ -83,6 +83,7 @@ export class VirtualHost {
     this.#host = {
       clock: context.clock,
       store: context.store,
+      totals: context.counters.queueTypes,
       hold: (message) => context.memory.hold(message),
       drop: (message) => context.memory.drop(message),
       died: (queue, entry, reason) => this.#died(queue, entry, reason),
@@ -361,7 +362,7 @@ export class VirtualHost {
 
   #died(queue: Queue, entry: Entry, reason: DeathReason): void {
     const { deadLetterExchange } = queue.options.settings;
-    const counted = this.#context.counters.deadLettered[reason];
+    const counted = queue.totals.deadLettered[reason];
     if (deadLetterExchange === undefined) counted.disabled += 1;
     else {
       counted.at_most_once += 1;

@@ -1,4 +1,5 @@
 // `/metrics` over HTTP, as rabbitmq_prometheus serves it.
+import { statfsSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
@@ -21,7 +22,12 @@ const paths: Readonly<Record<string, MetricsMode>> = {
 export async function serveMetrics(
   core: BrokerCore,
   store: MessageLog,
-  options: { readonly host: string; readonly port: number; readonly version: string },
+  options: {
+    readonly host: string;
+    readonly port: number;
+    readonly version: string;
+    readonly dataDir: string;
+  },
 ): Promise<MetricsServer> {
   const server = createServer((request, response) => {
     const mode = paths[new URL(request.url ?? "/", "http://localhost").pathname];
@@ -33,6 +39,7 @@ export async function serveMetrics(
     const text = metricsText(core, store.counts, {
       mode,
       version: options.version,
+      diskFreeBytes: freeBytes(options.dataDir),
       process: processFigures(),
     });
     const gzip = /\bgzip\b/.test(request.headers["accept-encoding"] ?? "");
@@ -54,4 +61,13 @@ export async function serveMetrics(
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+function freeBytes(directory: string): number | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(directory);
+    return bavail * bsize;
+  } catch {
+    return undefined;
+  }
 }

@@ -93,6 +93,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
         host: options.host ?? "127.0.0.1",
         port: options.metricsPort,
         version,
+        dataDir,
       });
     }
     const url = `amqp://${credentials}127.0.0.1:${port}`;
