@@ -27,6 +27,8 @@ export interface Load {
 }
 
 export interface LoadResult {
+  /** Messages consumed, or published where nobody consumes. */
+  readonly messages: number;
   readonly publishRate: number;
   readonly consumeRate: number;
   readonly latencyMs: { readonly p50: number; readonly p99: number };
@@ -349,11 +351,19 @@ export async function run(load: Load): Promise<LoadResult> {
     );
   }
   return {
+    messages: load.consumers === 0 ? published : consumed,
     publishRate: Math.round(published / ((publishedBy - start) / 1000)),
     consumeRate: load.consumers === 0 ? 0 : Math.round(consumed / consumeSeconds),
     latencyMs: latencies.summary(),
     confirmMs: confirms.summary(),
   };
+}
+
+/** Connections with one channel each that do nothing. */
+export async function openIdle(url: string, count: number): Promise<Socket[]> {
+  const sockets: Socket[] = [];
+  for (let i = 0; i < count; i++) sockets.push((await Client.open(url)).socket);
+  return sockets;
 }
 
 /** Every so many-th value is kept, so that memory stays bounded on long runs. */

@@ -5,8 +5,23 @@ import type { Payload } from "../../core/message.ts";
 import type { StoredShare } from "../../core/store.ts";
 
 const chunkBytes = 256 * 1024;
+const chunksKept = 8;
 /** Bodies up to this size are copied behind their heads; larger ones are written from where they lie. */
 const copyMaxBytes = 16 * 1024;
+
+/** Chunks whose octets are on disk, to be filled again: allocating and collecting them costs more than filling them. */
+export class LogChunkPool {
+  readonly #free: Buffer[] = [];
+
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(chunkBytes);
+  }
+  give(chunks: readonly Buffer[]): void {
+    for (const chunk of chunks) {
+      if (chunk.length === chunkBytes && this.#free.length < chunksKept) this.#free.push(chunk);
+    }
+  }
+}
 
 /** Consecutive octets of one segment. */
 export interface Write {
@@ -19,12 +34,17 @@ export class Batch {
   readonly number: number;
   readonly writes: Write[] = [];
   bytes = 0;
+  /** Changes of definitions that belong to it. */
+  definitions: Buffer = Buffer.alloc(0);
+  readonly #pool: LogChunkPool;
+  readonly #chunks: Buffer[] = [];
   #chunk: Buffer | undefined;
   #from = 0;
   #position = 0;
 
-  constructor(number: number) {
+  constructor(number: number, pool: LogChunkPool) {
     this.number = number;
+    this.#pool = pool;
   }
 
   get isEmpty(): boolean {
@@ -74,6 +94,11 @@ export class Batch {
     return this.writes;
   }
 
+  /** Its octets are on disk: nobody reads its chunks any more. */
+  recycle(): void {
+    this.#pool.give(this.#chunks);
+  }
+
   #openWrite({ segment, offset }: { readonly segment: number; readonly offset: number }): void {
     if (this.writes.at(-1)?.segment === segment) return;
     this.#flushChunk();
@@ -84,9 +109,8 @@ export class Batch {
     if (this.#chunk !== undefined && this.#position + size <= this.#chunk.length)
       return this.#chunk;
     this.#flushChunk();
-    // A small group gets a small chunk: most groups of a quiet broker hold one message.
-    const capacity = this.bytes === 0 ? 8 * 1024 : chunkBytes;
-    this.#chunk = Buffer.allocUnsafeSlow(Math.max(size, capacity));
+    this.#chunk = size <= chunkBytes ? this.#pool.take() : Buffer.allocUnsafeSlow(size);
+    this.#chunks.push(this.#chunk);
     this.#from = 0;
     this.#position = 0;
     return this.#chunk;

@@ -6,7 +6,7 @@ import type { Definition } from "../../core/definitions.ts";
 import { prefixBytes, readPayload } from "../../core/log-record.ts";
 import type { Location, Message, Payload } from "../../core/message.ts";
 import type { MessageStore, StoredShare } from "../../core/store.ts";
-import { Batch, type Write } from "./batch.ts";
+import { Batch, LogChunkPool, type Write } from "./batch.ts";
 import type { DefinitionsFile } from "./definitions-file.ts";
 import { type RecoveredMessage, recoverSegment } from "./recovery.ts";
 import { Segment } from "./segment.ts";
@@ -14,6 +14,8 @@ import { type SegmentFiles, synced } from "./segment-files.ts";
 
 /** A full segment is closed and the next one begun. */
 const segmentBytesMax = 32 * 1024 * 1024;
+/** From this size on a group is written while the one before is being synced. */
+const eagerWriteBytes = 1024 * 1024;
 /** How long settlements are gathered before they are written, and before what was written is synced. */
 const settleEveryMs = 10;
 const settleSyncEveryMs = 200;
@@ -47,14 +49,22 @@ export class MessageLog implements MessageStore {
   readonly #log: Log;
   readonly #segments = new Map<number, Segment>();
   #active: Segment;
-  #open = new Batch(1);
-  #running: Promise<void> | undefined;
+  readonly #chunks = new LogChunkPool();
+  #open = new Batch(1, this.#chunks);
+  /** Batches that are written or being written, oldest first, but not synced. */
+  #unsynced: Batch[] = [];
+  #writtenBatch = 0;
+  #writing: Promise<void> | undefined;
+  #syncing: Promise<void> | undefined;
   #kicked = false;
   readonly #dirty = new Set<Segment>();
   readonly #unsyncedSettlements = new Set<number>();
   #settleTimer: NodeJS.Timeout | undefined;
   #settleSyncTimer: NodeJS.Timeout | undefined;
   #settling: Promise<void> = Promise.resolve();
+  #removing: Promise<unknown> = Promise.resolve();
+  /** Those who wait for a batch to be synced. */
+  #waiters: { readonly batch: number; readonly resolve: () => void }[] = [];
   #blocks: Block[] = [];
   #closing = false;
 
@@ -171,10 +181,10 @@ export class MessageLog implements MessageStore {
     this.#closing = true;
     clearTimeout(this.#settleTimer);
     clearTimeout(this.#settleSyncTimer);
-    while (this.#running !== undefined) await this.#running;
     await this.#settling;
     await this.#writeSettlements();
     await this.#syncSettlements();
+    await this.#removing;
     this.#files.close();
   }
 
@@ -184,39 +194,108 @@ export class MessageLog implements MessageStore {
     return this.#active;
   }
 
-  /** Starts a flush when the turn ends, unless one is under way, which will take what waits by itself. */
+  get #hasOpen(): boolean {
+    return !this.#open.isEmpty || this.#definitions.hasPending;
+  }
+
+  /** Starts to write when the turn ends, unless that is under way. */
   #kick(): void {
-    if (this.#running !== undefined || this.#kicked) return;
+    if (this.#writing !== undefined || this.#kicked) return;
+    if (this.#syncing !== undefined && this.#open.bytes < eagerWriteBytes) return; // it waits for the sync and gathers more
     this.#kicked = true;
     queueMicrotask(() => {
       this.#kicked = false;
-      this.#running = this.#flushAll().finally(() => {
-        this.#running = undefined;
-        if (!this.#open.isEmpty || this.#definitions.hasPending) this.#kick();
+      if (this.#writing !== undefined || !this.#hasOpen) return;
+      this.#writing = this.#writeBatches().finally(() => {
+        this.#writing = undefined;
+        this.#startSync();
       });
     });
   }
 
-  async #flushAll(): Promise<void> {
-    while (!this.#open.isEmpty || this.#definitions.hasPending) {
+  /**
+   * Writes what is open; while a sync is under way only what is large, so that small messages share the next sync and
+   * large ones keep the disk busy.
+   */
+  async #writeBatches(): Promise<void> {
+    while (this.#hasOpen && (this.#syncing === undefined || this.#open.bytes >= eagerWriteBytes)) {
       const batch = this.#open;
-      this.#open = new Batch(batch.number + 1);
-      const definitions = this.#definitions.take();
-      await this.#untilWritten(batch, definitions);
-      this.pendingBytes -= batch.bytes;
-      this.syncedBatch = batch.number;
-      this.onSynced();
+      this.#open = new Batch(batch.number + 1, this.#chunks);
+      batch.definitions = this.#definitions.take();
+      this.#unsynced.push(batch);
+      await this.#persistently(() => this.#writeBatch(batch));
+      this.#writtenBatch = batch.number;
+      this.#startSync();
     }
   }
 
+  #startSync(): void {
+    if (this.#syncing !== undefined || this.#writtenBatch === this.syncedBatch)
+      return this.#kickIfOpen();
+    this.#syncing = this.#syncWritten().finally(() => {
+      this.#syncing = undefined;
+      this.#startSync();
+    });
+  }
+
+  #kickIfOpen(): void {
+    if (this.#hasOpen) this.#kick();
+  }
+
+  async #syncWritten(): Promise<void> {
+    const upTo = this.#writtenBatch;
+    const batches = this.#unsynced.filter((batch) => batch.number <= upTo);
+    const start = performance.now();
+    await this.#persistently(
+      () => this.#syncBatches(batches),
+      // After a failed sync the kernel may have dropped what was written: write it again.
+      async () => {
+        for (const batch of batches) await this.#writeBatch(batch);
+      },
+    );
+    this.counts.syncSeconds += (performance.now() - start) / 1000;
+    this.#unsynced = this.#unsynced.slice(batches.length);
+    for (const batch of batches) {
+      this.pendingBytes -= batch.bytes;
+      batch.recycle();
+    }
+    this.syncedBatch = upTo;
+    for (const { resolve } of this.#waiters.filter((w) => w.batch <= upTo)) resolve();
+    this.#waiters = this.#waiters.filter((w) => w.batch > upTo);
+    this.onSynced();
+  }
+
+  async #writeBatch(batch: Batch): Promise<void> {
+    if (batch.definitions.length > 0) await this.#definitions.write(batch.definitions);
+    for (const write of batch.close()) await this.#write(write);
+  }
+
+  async #syncBatches(batches: readonly Batch[]): Promise<void> {
+    const segments = new Set(
+      batches.flatMap((batch) => batch.close().map((write) => write.segment)),
+    );
+    for (const segment of segments) {
+      await this.#files.use(segment, "log", synced);
+      this.counts.syncs += 1;
+    }
+  }
+
+  async #write({ segment, offset, buffers }: Write): Promise<void> {
+    this.counts.bytesWritten += await this.#files.use(segment, "log", (fd) =>
+      writeAll(fd, buffers, offset),
+    );
+    this.counts.writes += 1;
+  }
+
   /** A full or failing disk is waited out: nothing is confirmed meanwhile, so nothing that was confirmed is lost. */
-  async #untilWritten(batch: Batch, definitions: Buffer): Promise<void> {
+  async #persistently(
+    work: () => Promise<void>,
+    before: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
-        const start = performance.now();
-        if (definitions.length > 0) await this.#definitions.write(definitions);
-        for (const write of batch.close()) await this.#write(write);
-        this.counts.syncSeconds += (performance.now() - start) / 1000;
+        if (attempt > 1) await before();
+        await work();
         return;
       } catch (error) {
         if (attempt === 1)
@@ -227,12 +306,10 @@ export class MessageLog implements MessageStore {
     }
   }
 
-  async #write({ segment, offset, buffers }: Write): Promise<void> {
-    await this.#files.use(segment, "log", async (fd) => {
-      this.counts.bytesWritten += await writeAll(fd, buffers, offset);
-      this.counts.writes += 1;
-      await synced(fd);
-      this.counts.syncs += 1;
+  #untilSynced(batch: number): Promise<void> {
+    if (batch <= this.syncedBatch) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiters.push({ batch, resolve });
     });
   }
 
@@ -258,7 +335,7 @@ export class MessageLog implements MessageStore {
       octets: segment.takeSettlements(),
     }));
     this.#dirty.clear();
-    while (this.#running !== undefined) await this.#running;
+    await this.#untilSynced(this.openBatch);
     this.#removeDead();
     for (const { segment, octets } of groups) {
       if (!this.#segments.has(segment.number)) continue;
@@ -296,7 +373,7 @@ export class MessageLog implements MessageStore {
       this.#segments.delete(number);
       this.#dirty.delete(segment);
       this.#blocks = this.#blocks.filter((block) => block.segment !== number);
-      this.#files.remove(number);
+      this.#removing = Promise.all([this.#removing, this.#files.remove(number)]);
     }
   }
 }

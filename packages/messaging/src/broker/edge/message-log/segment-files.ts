@@ -1,5 +1,6 @@
 // The files of the message log: names, and a bounded number of open ones.
-import { closeSync, constants, fdatasync, openSync, readdirSync, rmSync } from "node:fs";
+import { close, closeSync, constants, fdatasync, openSync, readdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
 /** Each segment has messages (`.log`) and what was settled of them (`.ack`). */
@@ -55,14 +56,14 @@ export class SegmentFiles {
     }
   }
 
-  /** Removes both files of a segment. */
-  remove(segment: number): void {
+  /** Removes both files of a segment, off the main thread: freeing a large file takes milliseconds. */
+  async remove(segment: number): Promise<void> {
     for (const kind of ["log", "ack"] as const) {
       const path = this.path(segment, kind);
       const fd = this.#open.get(path);
-      if (fd !== undefined) closeSync(fd);
       this.#open.delete(path);
-      rmSync(path, { force: true });
+      await rm(path, { force: true });
+      if (fd !== undefined) await closed(fd);
     }
   }
 
@@ -92,5 +93,11 @@ const openFlags = constants.O_RDWR | constants.O_CREAT;
 export function synced(fd: number): Promise<void> {
   return new Promise((resolve, reject) => {
     fdatasync(fd, (error) => (error === null ? resolve() : reject(error)));
+  });
+}
+
+function closed(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    close(fd, (error) => (error === null || error === undefined ? resolve() : reject(error)));
   });
 }
