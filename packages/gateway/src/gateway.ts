@@ -65,7 +65,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     url: options.amqpUrl,
     outageMsMax: options.outageMsMax ?? 30_000,
   });
-  let url = options.publicUrl ?? "";
+  let url = options.publicUrl?.replace(/\/$/, "") ?? "";
   const parts = { bodies, sink, limits, clock, records, changes, metrics, log };
   const sends = opened.use(
     new Sends({

@@ -10,6 +10,8 @@ export interface Limits {
   /** Messages of one send that wait for their confirm at a time. */
   readonly unconfirmedMax: number;
   readonly uploadsMax: number;
+  /** An upload from which nothing comes for so long is given up. */
+  readonly uploadIdleMsMax: number;
   readonly sendsMax: number;
   /** Open event streams. */
   readonly streamsMax: number;
@@ -26,6 +28,7 @@ export const defaultLimits: Limits = {
   batchMax: 10_000,
   unconfirmedMax: 1000,
   uploadsMax: 64,
+  uploadIdleMsMax: 60_000,
   sendsMax: 16,
   streamsMax: 256,
   requestsPerSecond: 500,

@@ -195,6 +195,23 @@ export class Access implements Guard, AsyncDisposable {
     return { id, secret };
   }
 
+  /**
+   * Makes a token in place of those that the subject had under this name: for a process that takes a new one at each
+   * start, and for a lost one.
+   */
+  replaceToken(wanted: {
+    readonly subject: string;
+    readonly name: string;
+    readonly expiresAt?: Date;
+  }): { readonly id: string; readonly secret: string } {
+    return this.#transact(() => {
+      for (const { id, name, revokedAt } of this.#secrets.tokens(wanted.subject)) {
+        if (name === wanted.name && revokedAt === undefined) this.#secrets.end(id);
+      }
+      return this.createToken(wanted);
+    });
+  }
+
   /** Tokens of one subject or of all, newest first; without secrets. */
   listTokens(subject?: string): readonly Token[] {
     return this.#secrets.tokens(subject);

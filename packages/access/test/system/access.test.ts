@@ -70,6 +70,16 @@ test("a token made by one process is valid in another at once, and refused once 
   assert.equal(broker.authenticate({ secret }), undefined);
 });
 
+test("a token may take the place of those before it under the same name", async () => {
+  await using folder = await temporaryFolder();
+  await using access = await openAccess({ dataDir: folder.path, shard: "cli" });
+  const other = access.createToken({ subject: "admin", name: "other" });
+  const first = access.replaceToken({ subject: "admin", name: "process" });
+  const second = access.replaceToken({ subject: "admin", name: "process" });
+  const valid = [other, first, second].map(({ secret }) => access.authenticate({ secret })?.name);
+  assert.deepEqual(valid, ["admin", undefined, "admin"]);
+});
+
 test("a change of roles and the end of a subject reach the other processes", async () => {
   await using folder = await temporaryFolder();
   await using broker = await openAccess({ dataDir: folder.path, shard: "broker" });

@@ -32,6 +32,7 @@ export async function receive(
   { bodies, limits, clock }: UploadParts,
 ): Promise<Omit<FileRecord, "owner" | "origin">> {
   refuseAnnouncedSize(request, limits);
+  giveUpWhenIdle(request, limits);
   const id = uuidV7(clock.nowMs(), randomBytes(10));
   try {
     return await eachFile(request, async ({ name, type, source }) => {
@@ -122,6 +123,13 @@ function refuseAnnouncedSize(request: FastifyRequest, limits: Limits): void {
   const announced = Number(request.headers["content-length"] ?? 0);
   const formBytes = request.isMultipart() ? 64 * 1024 : 0;
   if (announced > limits.fileBytesMax + formBytes) throw tooLarge(limits);
+}
+
+/** A client that falls silent would hold its place among the uploads for ever. */
+function giveUpWhenIdle({ raw }: FastifyRequest, { uploadIdleMsMax }: Limits): void {
+  raw.setTimeout(uploadIdleMsMax, () => {
+    if (!raw.complete) raw.destroy(Object.assign(new Error("aborted"), { code: "ECONNRESET" }));
+  });
 }
 
 function tooLarge({ fileBytesMax }: Limits): Problem {

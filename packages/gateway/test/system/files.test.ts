@@ -209,6 +209,18 @@ for (const [kind, type, start] of [
   });
 }
 
+test("an upload that falls silent is given up", async () => {
+  await using impatient = await openHouse({ limits: { uploadIdleMsMax: 50 } });
+  const socket = connect(impatient.gateway.port, "127.0.0.1");
+  socket.write(
+    `POST /api/v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${impatient.token}\r\nContent-Length: 9\r\n\r\nx`,
+  );
+  socket.resume();
+  await once(socket, "close");
+  const { items } = await json(await impatient.call("/api/v1/files"));
+  assert.deepEqual(items, []);
+});
+
 test("an upload under an Idempotency-Key happens once", async () => {
   const send = (body: string, key: string) =>
     house.call("/api/v1/files?name=once.txt", {
