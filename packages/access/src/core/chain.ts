@@ -9,7 +9,7 @@ export interface ChainHead {
   readonly hash: string;
 }
 
-export interface AccessRecord extends AccessEvent {
+interface AccessRecord extends AccessEvent {
   readonly seq: number;
   /** ISO 8601, UTC. */
   readonly at: string;

@@ -25,7 +25,7 @@ export interface Grant {
 }
 
 /** The namespace of whoever names none; AMQP calls it the virtual host `/`. */
-export const defaultNamespace = "default";
+const defaultNamespace = "default";
 
 /**
  * Decides by the first rule that grants. RBAC only grants, so that order never matters to the answer.

@@ -1,5 +1,7 @@
 // The shapes of requests and answers, as JSON Schema for validation and for OpenAPI.
 
+import { sendModes } from "../records/records.ts";
+
 const text = { type: "string" } as const;
 const count = { type: "integer", minimum: 0 } as const;
 const time = { type: "string", format: "date-time" } as const;
@@ -67,7 +69,7 @@ export const sharedSchemas = [
   },
 ] as const;
 
-export const problem = { $ref: "Problem#" };
+const problem = { $ref: "Problem#" };
 
 /** Every operation may be answered so. */
 export const refusals = { "4XX": { description: "Refused, with a remedy", ...problem } } as const;
@@ -102,7 +104,7 @@ export const sendBody = {
     queue: { ...text, minLength: 1, maxLength: 255, examples: ["visits"] },
     as: {
       ...text,
-      enum: ["whole", "reference", "rows", "lines", "items"],
+      enum: sendModes,
       default: "rows",
       description:
         "whole: one message, up to 1 MiB; reference: a CloudEvent with the file's URL; rows: CSV; lines: text; items: JSON array or NDJSON",

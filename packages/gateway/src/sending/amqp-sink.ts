@@ -16,7 +16,7 @@ export interface AmqpOptions {
   readonly outageMsMax: number;
 }
 
-const consumeBatchMax = 200;
+const consumeBatchMax = 50;
 
 /** Returns at once; the first connection, as every later one, is made in the background. */
 export async function openAmqpSink(options: AmqpOptions): Promise<MessageSink> {

@@ -297,7 +297,7 @@ function noQueue(queue: string): Problem {
 }
 
 /** What went wrong at the broker, as an answer. */
-export async function asProblem<T>(work: Promise<T>): Promise<T> {
+async function asProblem<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
