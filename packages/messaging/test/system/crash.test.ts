@@ -39,7 +39,7 @@ class Track {
 
   /** Killed while it starts or recovers, before anybody could connect. */
   async killAtStart(): Promise<void> {
-    const broker = new BrokerProcess(this.dataDir);
+    await using broker = new BrokerProcess(this.dataDir);
     await delay(this.random.between(0, 350));
     await broker.kill();
     this.kills += 1;
@@ -47,7 +47,7 @@ class Track {
 
   /** Checked after the last kill, loaded, and killed in the midst of it; in quiet rounds once the load is over. */
   async killUnderLoad(quiet: boolean): Promise<void> {
-    const broker = new BrokerProcess(this.dataDir);
+    await using broker = new BrokerProcess(this.dataDir);
     const connection = await open(await broker.url());
     await declareTopology(connection);
     await this.check(connection);
@@ -117,6 +117,7 @@ describe(`a broker killed at random moments (WARRENER_CRASH_SEED=${seed})`, {
   for (let number = 1; number <= tracks; number += 1) {
     test(`keeps every promise over ${killsPerTrack} kills, track ${number}`, async (t) => {
       const dataDir = await mkdtemp(join(tmpdir(), "warrener-crash-"));
+      t.diagnostic(`data in ${dataDir}, kept if this fails`);
       const random = seededRandom(seed + number);
       const track = new Track(dataDir, random);
       const quietEvery = Math.ceil(killsPerTrack / 4);
@@ -124,13 +125,13 @@ describe(`a broker killed at random moments (WARRENER_CRASH_SEED=${seed})`, {
         if (random.chance(0.1)) await track.killAtStart();
         else await track.killUnderLoad(track.kills % quietEvery === quietEvery - 1);
       }
-      const last = new BrokerProcess(dataDir);
+      await using last = new BrokerProcess(dataDir);
       const connection = await open(await last.url());
       await track.check(connection);
       for (const queue of queues) await empty(connection, queue);
       await connection.close();
       await last.stop();
-      const after = new BrokerProcess(dataDir);
+      await using after = new BrokerProcess(dataDir);
       const again = await open(await after.url());
       for (const queue of queues) assert.deepEqual(await look(again, queue), []);
       await again.close();

@@ -18,17 +18,14 @@ async function onBroker(
   dataDir: string,
   act: (channel: ConfirmChannel) => Promise<void>,
 ): Promise<string> {
-  const broker = new BrokerProcess(dataDir);
-  try {
-    const connection = await connect(await broker.url(), { noDelay: true });
-    connection.on("error", () => {}); // the kill
-    const channel = await connection.createConfirmChannel();
-    channel.on("error", () => {});
-    await act(channel);
-    await connection.close();
-  } finally {
-    await broker.kill();
-  }
+  await using broker = new BrokerProcess(dataDir);
+  const connection = await connect(await broker.url(), { noDelay: true });
+  connection.on("error", () => {}); // the kill
+  const channel = await connection.createConfirmChannel();
+  channel.on("error", () => {});
+  await act(channel);
+  await connection.close();
+  await broker.kill();
   return broker.logged;
 }
 
@@ -90,7 +87,7 @@ describe(`a broker whose log ends torn (WARRENER_TORN_SEED=${seed})`, () => {
 
   test("keeps the acknowledgements before a torn one", async (t) => {
     const dataDir = await prepare(t);
-    const broker = new BrokerProcess(dataDir);
+    await using broker = new BrokerProcess(dataDir);
     const connection = await connect(await broker.url(), { noDelay: true });
     const channel = await connection.createConfirmChannel();
     for (let count = 0; count < 10; count += 1) channel.ack(await take(channel, queue));
