@@ -16,6 +16,7 @@ import { priorityCases } from "./priorities.ts";
 import { publishCases } from "./publish.ts";
 import { queueCases } from "./queues.ts";
 import { replyToCases } from "./reply-to.ts";
+import { slowConsumerCases } from "./slow-consumers.ts";
 import { transactionCases } from "./transactions.ts";
 import { wireProbeCases } from "./wire-probes.ts";
 
@@ -36,6 +37,7 @@ export const chapters: readonly Chapter[] = [
   { title: "limits", cases: limitCases },
   { title: "priorities", cases: priorityCases },
   { title: "direct reply-to", cases: replyToCases },
+  { title: "slow consumers", cases: slowConsumerCases },
   { title: "error replies", cases: errorReplyCases },
   { title: "wire probes", cases: wireProbeCases, concurrent: true },
 ];
