@@ -64,6 +64,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const sink = await openAmqpSink({
     url: options.amqpUrl,
     outageMsMax: options.outageMsMax ?? 30_000,
+    log,
   });
   let url = options.publicUrl?.replace(/\/$/, "") ?? "";
   const parts = { bodies, sink, limits, clock, records, changes, metrics, log };

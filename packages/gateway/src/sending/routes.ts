@@ -77,7 +77,7 @@ function sendRoute(server: FastifyInstance, context: Context): void {
         const ended = await waited(context, request, send);
         return ended === undefined
           ? begun(send)
-          : { status: 200, headers: {}, body: presentSend(ended) };
+          : { status: 200, headers: { "preference-applied": "wait" }, body: presentSend(ended) };
       });
       return reply;
     },

@@ -162,6 +162,14 @@ test("what a worker made of a file belongs to its journey", async () => {
   assert.equal(lost.status, 404);
 });
 
+test("reports are taken in again after their queue was deleted under the gateway", async () => {
+  const { file, report } = await sendThreeRows();
+  await queue.deleteQueue(journeyQueue);
+  while ((await house.call(`/api/v1/queues/${journeyQueue}`)).status !== 200);
+  tell(report(1, "done"));
+  await until(file, ({ rows }) => rows["done"] === 1);
+});
+
 test("the journey survives a restart of the gateway, and so do reports that came meanwhile", async () => {
   const { file, report } = await sendThreeRows();
   tell(report(1, "done"));

@@ -95,6 +95,8 @@ export interface Queue extends AsyncDisposable {
   take(count: number): Promise<Received[]>;
   /** Publishes to the default exchange. */
   publish(queue: string, body: string): void;
+  /** Deletes a queue, this or another. */
+  deleteQueue(queue: string): Promise<void>;
 }
 
 /** A durable queue of a new name with a consumer that no one here wrote. */
@@ -131,6 +133,9 @@ export async function openQueue(amqpUrl: string): Promise<Queue> {
     },
     publish: (queue, body) => {
       channel.sendToQueue(queue, Buffer.from(body));
+    },
+    deleteQueue: async (queue) => {
+      await channel.deleteQueue(queue);
     },
     [Symbol.asyncDispose]: async () => {
       await channel.deleteQueue(name);
