@@ -7,17 +7,22 @@ import type { StoredShare } from "./store.ts";
 /*
  * octets  field
  * 4       length of what follows the checksum
- * 4       CRC-32 of what follows
+ * 4       CRC-32 of what follows, begun with the segment's number: what a file held in an earlier life does not pass
  * 1       flags (1: persistent)
  * 2       number of shares
  * 21 each queue (4), position (8), expiresAt (8), priority (1)
  * 2 + n   exchange and routing key as short strings, with their length before them
  * 4 + n   payload of the content header frame, with its length before it
  * rest    body
+ *
+ * A length of 0 ends the records of a file that was used before.
  */
 export const prefixBytes = 8;
 const shareBytes = 21;
 const flagPersistent = 1;
+
+/** Stands behind the last record of a file that was used before, until the next record takes its place. */
+export const endMark: Buffer = Buffer.alloc(prefixBytes);
 
 /** Octets before the body. */
 export function headSize(payload: Payload, shares: readonly StoredShare[]): number {
@@ -71,14 +76,20 @@ export function writeHead(
 }
 
 /** Puts the checksum in, once head and body are known. @param more the body's parts that do not stand behind the head */
-export function seal(to: Buffer, start: number, end: number, more: readonly Buffer[]): void {
-  let sum = crc32(to.subarray(start + prefixBytes, end));
+export function seal(
+  to: Buffer,
+  start: number,
+  end: number,
+  more: readonly Buffer[],
+  segment: number,
+): void {
+  let sum = crc32(to.subarray(start + prefixBytes, end), segment);
   for (const part of more) sum = crc32(part, sum);
   to.writeUInt32BE(sum, start + 4);
 }
 
-export function isIntact(content: Buffer, checksum: number): boolean {
-  return crc32(content) === checksum;
+export function isIntact(content: Buffer, checksum: number, segment: number): boolean {
+  return crc32(content, segment) === checksum;
 }
 
 export interface RecordHead {

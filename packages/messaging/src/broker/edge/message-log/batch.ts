@@ -1,6 +1,6 @@
 // Records that are written and synced together, laid out as the octets of one or more segments.
 import { Buffer } from "node:buffer";
-import { headSize, seal, writeHead } from "../../core/log-record.ts";
+import { endMark, headSize, seal, writeHead } from "../../core/log-record.ts";
 import type { Payload } from "../../core/message.ts";
 import type { StoredShare } from "../../core/store.ts";
 
@@ -23,10 +23,15 @@ export class LogChunkPool {
   }
 }
 
-/** Consecutive octets of one segment. */
-export interface Write {
+export interface Place {
   readonly segment: number;
   readonly offset: number;
+  /** Whether the file held another segment before, so that old octets may follow. */
+  readonly usedBefore: boolean;
+}
+
+/** Consecutive octets of one segment. */
+export interface Write extends Place {
   readonly buffers: Buffer[];
 }
 
@@ -41,6 +46,7 @@ export class Batch {
   #chunk: Buffer | undefined;
   #from = 0;
   #position = 0;
+  #isClosed = false;
 
   constructor(number: number, pool: LogChunkPool) {
     this.number = number;
@@ -56,7 +62,7 @@ export class Batch {
    * @returns octets that it takes there, prefix included
    */
   add(
-    place: { readonly segment: number; readonly offset: number },
+    place: Place,
     record: {
       payload: Payload;
       shares: readonly StoredShare[];
@@ -78,7 +84,7 @@ export class Batch {
         at += part.length;
       }
     }
-    seal(chunk, start, at, inline ? [] : payload.body);
+    seal(chunk, start, at, inline ? [] : payload.body, place.segment);
     this.#position = at;
     if (!inline) {
       this.#flushChunk();
@@ -90,7 +96,10 @@ export class Batch {
 
   /** Everything to write, once no more is added. */
   close(): readonly Write[] {
+    if (this.#isClosed) return this.writes;
+    this.#isClosed = true;
     this.#flushChunk();
+    for (const { usedBefore, buffers } of this.writes) if (usedBefore) buffers.push(endMark);
     return this.writes;
   }
 
@@ -99,10 +108,10 @@ export class Batch {
     this.#pool.give(this.#chunks);
   }
 
-  #openWrite({ segment, offset }: { readonly segment: number; readonly offset: number }): void {
+  #openWrite({ segment, offset, usedBefore }: Place): void {
     if (this.writes.at(-1)?.segment === segment) return;
     this.#flushChunk();
-    this.writes.push({ segment, offset, buffers: [] });
+    this.writes.push({ segment, offset, usedBefore, buffers: [] });
   }
 
   #room(size: number): Buffer {

@@ -1,6 +1,6 @@
 // The append-only log of messages: group commit, settlements beside it, and segments that go when nobody needs them.
 import { Buffer } from "node:buffer";
-import { readSync, writev } from "node:fs";
+import { readSync, writev, writevSync } from "node:fs";
 import type { Log } from "../../core/broker.ts";
 import type { Definition } from "../../core/definitions.ts";
 import { prefixBytes, readPayload } from "../../core/log-record.ts";
@@ -16,6 +16,8 @@ import { type SegmentFiles, synced } from "./segment-files.ts";
 const segmentBytesMax = 32 * 1024 * 1024;
 /** From this size on a group is written while the one before is being synced. */
 const eagerWriteBytes = 1024 * 1024;
+/** Up to this size a write into the page cache is quicker than handing it to another thread. */
+const directWriteBytes = 64 * 1024;
 /** How long settlements are gathered before they are written, and before what was written is synced. */
 const settleEveryMs = 10;
 const settleSyncEveryMs = 200;
@@ -48,7 +50,9 @@ export class MessageLog implements MessageStore {
   readonly #definitions: DefinitionsFile;
   readonly #log: Log;
   readonly #segments = new Map<number, Segment>();
-  #active: Segment;
+  /** The one that is being filled; each start begins a new one. */
+  #active: Segment | undefined;
+  #lastSegment: number;
   readonly #chunks = new LogChunkPool();
   #open = new Batch(1, this.#chunks);
   /** Batches that are written or being written, oldest first, but not synced. */
@@ -72,7 +76,7 @@ export class MessageLog implements MessageStore {
     this.#files = files;
     this.#definitions = definitions;
     this.#log = log;
-    this.#active = new Segment((files.list().at(-1) ?? 0) + 1);
+    this.#lastSegment = files.list().at(-1) ?? 0;
   }
 
   get openBatch(): number {
@@ -89,7 +93,7 @@ export class MessageLog implements MessageStore {
     const payload = message.payload as Payload;
     const segment = this.#segmentForAppend();
     const { persistent, bodySize } = message;
-    const place = { segment: segment.number, offset: segment.size };
+    const place = { segment: segment.number, offset: segment.size, usedBefore: segment.usedBefore };
     const size = this.#open.add(place, {
       payload,
       shares,
@@ -189,8 +193,10 @@ export class MessageLog implements MessageStore {
   }
 
   #segmentForAppend(): Segment {
-    if (this.#active.size >= segmentBytesMax) this.#active = new Segment(this.#active.number + 1);
-    this.#segments.set(this.#active.number, this.#active);
+    if (this.#active !== undefined && this.#active.size < segmentBytesMax) return this.#active;
+    const number = ++this.#lastSegment;
+    this.#active = new Segment(number, this.#files.create(number));
+    this.#segments.set(number, this.#active);
     return this.#active;
   }
 
@@ -281,10 +287,14 @@ export class MessageLog implements MessageStore {
   }
 
   async #write({ segment, offset, buffers }: Write): Promise<void> {
-    this.counts.bytesWritten += await this.#files.use(segment, "log", (fd) =>
-      writeAll(fd, buffers, offset),
-    );
+    const size = buffers.reduce((total, buffer) => total + buffer.length, 0);
     this.counts.writes += 1;
+    this.counts.bytesWritten += size;
+    if (size <= directWriteBytes) {
+      const written = writevSync(this.#files.descriptor(segment, "log"), buffers, offset);
+      if (written === size) return;
+    }
+    await this.#files.use(segment, "log", (fd) => writeAll(fd, buffers, offset));
   }
 
   /** A full or failing disk is waited out: nothing is confirmed meanwhile, so nothing that was confirmed is lost. */
@@ -373,7 +383,7 @@ export class MessageLog implements MessageStore {
       this.#segments.delete(number);
       this.#dirty.delete(segment);
       this.#blocks = this.#blocks.filter((block) => block.segment !== number);
-      this.#removing = Promise.all([this.#removing, this.#files.remove(number)]);
+      this.#removing = Promise.all([this.#removing, this.#files.retire(number)]);
     }
   }
 }

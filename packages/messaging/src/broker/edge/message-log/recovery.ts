@@ -29,7 +29,10 @@ export function* recoverSegment(
   const settlements = openSettlements(files, segment, log);
   const fd = files.descriptor(segment.number, "log");
   const fileSize = fstatSync(fd).size;
-  for (const { content, offset } of readRecords(fd, fileSize)) {
+  const records = readRecords(fd, fileSize, segment.number);
+  let next = records.next();
+  for (; next.done !== true; next = records.next()) {
+    const { content, offset } = next.value;
     const { persistent, shares, bodySize } = readRecordHead(content);
     const ordinal = segment.add(0, 0);
     const needed = persistent ? neededShares(shares, ordinal, settlements, isKnown) : [];
@@ -42,7 +45,7 @@ export function* recoverSegment(
       shares: needed,
     };
   }
-  if (segment.size === fileSize) return;
+  if (next.value === "whole") return;
   log.warn("torn tail of the message log cut", {
     segment: segment.number,
     offset: segment.size,
@@ -79,11 +82,15 @@ function openSettlements(files: SegmentFiles, segment: Segment, log: Log): Settl
   return settlements;
 }
 
-/** Whole, intact records in order, each without its prefix; ends at the first that is not. */
+/**
+ * Whole, intact records in order, each without its prefix.
+ * @returns whether the records end where they should, or at one that is cut short or damaged
+ */
 function* readRecords(
   fd: number,
   fileSize: number,
-): Generator<{ content: Buffer; offset: number }> {
+  segment: number,
+): Generator<{ content: Buffer; offset: number }, "whole" | "torn"> {
   let buffer = Buffer.alloc(0);
   let bufferAt = 0;
   let at = 0;
@@ -99,11 +106,13 @@ function* readRecords(
   while (have(prefixBytes)) {
     const length = buffer.readUInt32BE(at - bufferAt);
     const checksum = buffer.readUInt32BE(at - bufferAt + 4);
-    if (length === 0 || !have(prefixBytes + length)) return;
+    if (length === 0) return "whole";
+    if (!have(prefixBytes + length)) return "torn";
     const from = at - bufferAt + prefixBytes;
     const content = buffer.subarray(from, from + length);
-    if (!isIntact(content, checksum)) return;
+    if (!isIntact(content, checksum, segment)) return "torn";
     yield { content, offset: at + prefixBytes };
     at += prefixBytes + length;
   }
+  return at === fileSize ? "whole" : "torn";
 }

@@ -1,12 +1,23 @@
 // The files of the message log: names, and a bounded number of open ones.
-import { close, closeSync, constants, fdatasync, openSync, readdirSync } from "node:fs";
+import {
+  close,
+  closeSync,
+  constants,
+  fdatasync,
+  openSync,
+  readdirSync,
+  renameSync,
+  writeSync,
+} from "node:fs";
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { endMark } from "../../core/log-record.ts";
 
 /** Each segment has messages (`.log`) and what was settled of them (`.ack`). */
 export type Kind = "log" | "ack";
 
 const openMax = 64;
+const sparesMax = 2;
 
 export class SegmentFiles {
   readonly directory: string;
@@ -15,8 +26,14 @@ export class SegmentFiles {
   /** Files that a write or sync is under way on; they stay open. */
   readonly #busy = new Map<string, number>();
 
+  /** Files of retired segments, to be used again. */
+  readonly #spares: string[];
+
   constructor(directory: string) {
     this.directory = directory;
+    this.#spares = readdirSync(directory)
+      .filter((name) => name.endsWith(".spare"))
+      .map((name) => join(directory, name));
   }
 
   path(segment: number, kind: Kind): string {
@@ -56,19 +73,39 @@ export class SegmentFiles {
     }
   }
 
-  /** Removes both files of a segment, off the main thread: freeing a large file takes milliseconds. */
-  async remove(segment: number): Promise<void> {
+  /**
+   * Ends a segment's files. The messages' file is kept for a later segment if few are: writing over octets that are there
+   * already spares the disk the file's growth. The rest is removed off the main thread, since freeing it takes milliseconds.
+   */
+  async retire(segment: number): Promise<void> {
+    const keep = this.#spares.length < sparesMax;
     for (const kind of ["log", "ack"] as const) {
       const path = this.path(segment, kind);
       const fd = this.#open.get(path);
       this.#open.delete(path);
-      await rm(path, { force: true });
       if (fd !== undefined) await closed(fd);
+      if (keep && kind === "log") this.#spares.push(this.#renamed(path));
+      else await rm(path, { force: true });
     }
+  }
+
+  /** Makes the file of a new segment. @returns whether it was used before */
+  create(segment: number): boolean {
+    const spare = this.#spares.pop();
+    if (spare === undefined) return false;
+    renameSync(spare, this.path(segment, "log"));
+    writeSync(this.descriptor(segment, "log"), endMark, 0, endMark.length, 0);
+    return true;
   }
 
   isBusy(segment: number): boolean {
     return this.#busy.has(this.path(segment, "log")) || this.#busy.has(this.path(segment, "ack"));
+  }
+
+  #renamed(path: string): string {
+    const spare = join(this.directory, `${basename(path, ".log")}.spare`);
+    renameSync(path, spare);
+    return spare;
   }
 
   close(): void {

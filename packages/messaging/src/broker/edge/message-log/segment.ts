@@ -11,7 +11,7 @@ const handedOutBit = 0x8000_0000;
 export class Segment {
   readonly number: number;
   /** Octets written or about to be. */
-  size: number;
+  size = 0;
   /** Octets of messages still needed. */
   liveBytes = 0;
   /** Messages still needed. */
@@ -20,10 +20,12 @@ export class Segment {
   #references: number[] = [];
   #settlements: number[] = [];
   settlementFileSize = 0;
+  /** Whether its file held another segment before. */
+  readonly usedBefore: boolean;
 
-  constructor(number: number, size = 0) {
+  constructor(number: number, usedBefore = false) {
     this.number = number;
-    this.size = size;
+    this.usedBefore = usedBefore;
   }
 
   /** @returns the new message's ordinal */
