@@ -116,7 +116,8 @@ async function startRabbitmq(): Promise<Engine | undefined> {
   };
 }
 
-async function measure(engine: Engine, load: Omit<Load, "url">): Promise<Measured> {
+/** @returns undefined where a run failed or was not done in its time */
+async function measure(engine: Engine, load: Omit<Load, "url">): Promise<Measured | undefined> {
   const before = usageOf(engine.session).cpuSeconds;
   const memory = new PeakMemory(engine.session);
   const child = spawn(
@@ -130,6 +131,7 @@ async function measure(engine: Engine, load: Omit<Load, "url">): Promise<Measure
   });
   await once(child, "close");
   const peakMiB = memory.stop();
+  if (output === "") return undefined;
   const result = JSON.parse(output) as LoadResult;
   const cpuMicros = ((usageOf(engine.session).cpuSeconds - before) * 1e6) / result.messages;
   return { ...result, cpuMicros: Math.round(cpuMicros * 10) / 10, peakMiB };
@@ -164,7 +166,8 @@ try {
     for (const [name, load] of chosen) {
       for (const engine of engines) {
         const key = `${engine.name} ${name}`;
-        results.set(key, [...(results.get(key) ?? []), await measure(engine, load)]);
+        const measured = await measure(engine, load);
+        if (measured !== undefined) results.set(key, [...(results.get(key) ?? []), measured]);
         process.stderr.write(".");
       }
     }

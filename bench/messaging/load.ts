@@ -388,8 +388,19 @@ class Samples {
   }
 }
 
+/** What a run may take beyond its own time: declaring, draining, waiting for confirms. */
+const graceSeconds = 60;
+
 const [argument] = process.argv.slice(2);
 if (import.meta.main && argument !== undefined) {
-  process.stdout.write(`${JSON.stringify(await run(JSON.parse(argument) as Load))}\n`);
+  const load = JSON.parse(argument) as Load;
+  setTimeout(
+    () => {
+      process.stderr.write(`error: not done after ${load.seconds + graceSeconds} s\n`);
+      process.exit(1);
+    },
+    (load.seconds + graceSeconds) * 1000,
+  );
+  process.stdout.write(`${JSON.stringify(await run(load))}\n`);
   process.exit(0);
 }
