@@ -22,6 +22,8 @@ const directWriteBytes = 64 * 1024;
 const settleEveryMs = 10;
 const settleSyncEveryMs = 200;
 const retryAfterMs = 1000;
+/** How long a file waits to be used again while nothing is written. */
+const spareKeptMs = 1000;
 /** Octets read at once, since what follows a message is most likely asked for next. */
 const readAheadBytes = 256 * 1024;
 const blocksKept = 8;
@@ -65,6 +67,7 @@ export class MessageLog implements MessageStore {
   readonly #unsyncedSettlements = new Set<number>();
   #settleTimer: NodeJS.Timeout | undefined;
   #settleSyncTimer: NodeJS.Timeout | undefined;
+  #spareTimer: NodeJS.Timeout | undefined;
   #settling: Promise<void> = Promise.resolve();
   #removing: Promise<unknown> = Promise.resolve();
   /** Those who wait for a batch to be synced. */
@@ -178,6 +181,7 @@ export class MessageLog implements MessageStore {
       yield* recoverSegment(this.#files, segment, isKnown, this.#log);
     }
     this.#removeDead();
+    this.#scheduleSpareRemoval();
   }
 
   /** Waits for what is pending, then closes the files. */
@@ -185,6 +189,7 @@ export class MessageLog implements MessageStore {
     this.#closing = true;
     clearTimeout(this.#settleTimer);
     clearTimeout(this.#settleSyncTimer);
+    clearTimeout(this.#spareTimer);
     await this.#settling;
     await this.#writeSettlements();
     await this.#syncSettlements();
@@ -376,6 +381,17 @@ export class MessageLog implements MessageStore {
     }
   }
 
+  /** Keeps spare files only while messages keep coming. */
+  #scheduleSpareRemoval(): void {
+    if (this.#spareTimer !== undefined || this.#closing) return;
+    const batch = this.#open.number;
+    this.#spareTimer = setTimeout(() => {
+      this.#spareTimer = undefined;
+      if (batch === this.#open.number) this.#files.removeSpares();
+      else this.#scheduleSpareRemoval();
+    }, spareKeptMs);
+  }
+
   /** Removes closed segments whose messages are all gone. */
   #removeDead(): void {
     for (const [number, segment] of this.#segments) {
@@ -384,6 +400,7 @@ export class MessageLog implements MessageStore {
       this.#dirty.delete(segment);
       this.#blocks = this.#blocks.filter((block) => block.segment !== number);
       this.#removing = Promise.all([this.#removing, this.#files.retire(number)]);
+      this.#scheduleSpareRemoval();
     }
   }
 }

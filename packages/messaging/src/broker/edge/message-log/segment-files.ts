@@ -7,6 +7,7 @@ import {
   openSync,
   readdirSync,
   renameSync,
+  rmSync,
   writeSync,
 } from "node:fs";
 import { rm } from "node:fs/promises";
@@ -108,7 +109,13 @@ export class SegmentFiles {
     return spare;
   }
 
+  /** Gives the disk back what no segment used again. */
+  removeSpares(): void {
+    for (const spare of this.#spares.splice(0)) rmSync(spare, { force: true });
+  }
+
   close(): void {
+    this.removeSpares();
     for (const fd of this.#open.values()) closeSync(fd);
     this.#open.clear();
   }
