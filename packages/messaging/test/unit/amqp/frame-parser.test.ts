@@ -66,7 +66,7 @@ for (const { does, bytes, error } of [
   },
   {
     does: "a frame beyond frame-max",
-    bytes: "0100010003_0d40".replace("_", "") + "7878",
+    bytes: "01000100030d407878",
     error: "FRAME_ERROR - type 1, all octets = <<>>: {frame_too_large,200000,4088}",
   },
 ]) {
