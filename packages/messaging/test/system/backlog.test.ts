@@ -64,5 +64,6 @@ test("a backlog of 400 MiB waits on disk and leaves in order", noProc, async (t)
   );
   assert.ok(most - before < growthBytesMax, `resident memory grew by ${most - before} octets`);
   await broker.stop();
-  assert.ok((await bytesIn(dataDir)) < 40 * mebibyte, "the drained backlog is still on disk");
+  // A segment that is written to, and a few emptied ones kept to be used again.
+  assert.ok((await bytesIn(dataDir)) < 100 * mebibyte, "the drained backlog is still on disk");
 });

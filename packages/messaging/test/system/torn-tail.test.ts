@@ -1,6 +1,6 @@
 // Damages the end of the message log as a crash of the machine would, and starts the broker on it.
 import assert from "node:assert/strict";
-import { appendFile, mkdtemp, readdir, rm, stat, truncate } from "node:fs/promises";
+import { appendFile, mkdtemp, open, readdir, readFile, rm, stat, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
@@ -100,4 +100,55 @@ describe(`a broker whose log ends torn (WARRENER_TORN_SEED=${seed})`, () => {
     });
     assert.match(logged, /torn tail of the settlements/);
   });
+
+  // Old and new records are equally long here, so that an old one stands just where the new ones end.
+  for (const { does, damaged, left } of [
+    {
+      does: "does not take old records of a file used again for new ones",
+      damaged: false,
+      left: 3,
+    },
+    { does: "stops at a torn record, though an old whole one follows it", damaged: true, left: 2 },
+  ]) {
+    test(does, async (t) => {
+      const dataDir = await mkdtemp(join(tmpdir(), "warrener-torn-"));
+      t.after(async () => rm(dataDir, { recursive: true }));
+      const bodyOf = (label: string): string => `${label}:`.padEnd(64 * 1024, "x");
+      await fillAndSettle(dataDir, bodyOf);
+      const fresh = ["new-1", "new-2", "new-3"].map(bodyOf);
+      await onBroker(dataDir, async (channel) => {
+        assert.deepEqual(await drain(channel, queue), []);
+        await sendAll(channel, queue, fresh, { persistent: true });
+      });
+      if (damaged) await damage(dataDir, "new-3:");
+      await onBroker(dataDir, async (channel) => {
+        assert.deepEqual(await drain(channel, queue), fresh.slice(0, left));
+      });
+    });
+  }
 });
+
+/** Passes 96 MiB through a queue, so that whole segments are retired, and stops in order. */
+async function fillAndSettle(dataDir: string, bodyOf: (label: string) => string): Promise<void> {
+  await using broker = new BrokerProcess(dataDir);
+  const connection = await connect(await broker.url(), { noDelay: true });
+  const channel = await connection.createConfirmChannel();
+  await channel.assertQueue(queue, { durable: true });
+  for (let sent = 0; sent < 1536; sent += 64) {
+    const labels = Array.from({ length: 64 }, (_, index) => bodyOf(`old-${sent + index}`));
+    await sendAll(channel, queue, labels, { persistent: true });
+    assert.equal((await drain(channel, queue)).length, 64);
+  }
+  await channel.close();
+  await connection.close();
+  await broker.stop();
+}
+
+/** Overwrites the end of a marker wherever it stands in the newest log. */
+async function damage(dataDir: string, marker: string): Promise<void> {
+  const path = await newest(dataDir, ".log");
+  const at = (await readFile(path)).indexOf(marker);
+  assert.ok(at > 0, `${marker} is not in ${path}`);
+  await using file = await open(path, "r+");
+  await file.write("?", at + marker.length - 1);
+}
