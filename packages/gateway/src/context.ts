@@ -23,6 +23,7 @@ export interface Context {
   readonly limits: Limits;
   readonly clock: Clock;
   readonly log: Log;
+  readonly behindTls: boolean;
   /** Aborts when the gateway stops; ends what would wait for ever. */
   readonly stopping: AbortSignal;
 }

@@ -32,6 +32,8 @@ export interface GatewayOptions {
   /** 0 takes any free port. */
   readonly port?: number;
   readonly host?: string;
+  /** A proxy in front of us speaks TLS: we may listen beyond loopback, and cookies are for TLS alone. */
+  readonly behindTls?: boolean;
   /** How clients and workers reach us, for the URLs in reference messages; by default as we listen. */
   readonly publicUrl?: string;
   readonly log?: Log;
@@ -48,6 +50,8 @@ export interface Gateway extends AsyncDisposable {
 
 /** Serves the front door until it is disposed of; sends that were under way are taken up again at the next start. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { host = "127.0.0.1", behindTls = false } = options;
+  refuseOpenListening(host, behindTls);
   await using opened = new AsyncDisposableStack();
   const { access, log = silent, clock = systemClock } = options;
   const limits = { ...defaultLimits, ...options.limits };
@@ -77,13 +81,19 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     }),
   );
   const door = new Door({ access, clock, limits, metrics });
-  const context: Context = { ...parts, access, door, sends, stopping: stopping.signal };
+  const context: Context = {
+    ...parts,
+    access,
+    door,
+    sends,
+    behindTls,
+    stopping: stopping.signal,
+  };
   await consumeOutcomes(context);
 
   const server = await buildServer(context, () => url);
   opened.defer(() => server.close());
   opened.defer(() => stopping.abort());
-  const host = options.host ?? "127.0.0.1";
   const listening = await server.listen({ port: options.port ?? 5049, host });
   if (url === "") url = listening;
   await sends.resume();
@@ -95,6 +105,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     port: Number(new URL(listening).port),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
+}
+
+/** Tokens and files would cross the network in the clear. */
+function refuseOpenListening(host: string, behindTls: boolean): void {
+  if (behindTls || /^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(host)) return;
+  throw new Error(
+    `the gateway does not listen on ${host} without TLS; listen on 127.0.0.1, or put a proxy that speaks TLS in front and say behindTls`,
+  );
 }
 
 async function buildServer(context: Context, url: () => string): Promise<FastifyInstance> {

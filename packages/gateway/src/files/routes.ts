@@ -146,7 +146,9 @@ async function uploadRoute(server: FastifyInstance, context: Context): Promise<v
 async function originOf(context: Context, request: FastifyRequest): Promise<string | undefined> {
   const origin = request.headers["x-warrener-origin"];
   if (origin === undefined) return undefined;
-  return (await requireFile(context, String(origin))).id;
+  const name = String(origin);
+  await context.door.permit(request, { ...act("get").act, name });
+  return (await requireFile(context, name)).id;
 }
 
 function listRoute(server: FastifyInstance, { records }: Context): void {

@@ -7,7 +7,8 @@ import { helloPage, pageHeaders, rootPage } from "./pages.ts";
 const hidden = { schema: { hide: true } };
 
 export function pageRoutes(server: FastifyInstance, context: Context, url: () => string): void {
-  const { access, door } = context;
+  const { access, door, behindTls } = context;
+  const attributes = `Path=/; HttpOnly; SameSite=Strict${behindTls ? "; Secure" : ""}`;
   server.addContentTypeParser(
     "application/x-www-form-urlencoded",
     { parseAs: "string", bodyLimit: 4096 },
@@ -43,7 +44,7 @@ export function pageRoutes(server: FastifyInstance, context: Context, url: () =>
     return reply
       .header(
         "set-cookie",
-        `${sessionCookie}=${session.secret}; Path=/; HttpOnly; SameSite=Strict; Expires=${session.expiresAt.toUTCString()}`,
+        `${sessionCookie}=${session.secret}; ${attributes}; Expires=${session.expiresAt.toUTCString()}`,
       )
       .redirect("/", 303);
   });
@@ -52,7 +53,7 @@ export function pageRoutes(server: FastifyInstance, context: Context, url: () =>
     const session = sessionOf(request);
     if (session !== undefined) access.signOut(session);
     return reply
-      .header("set-cookie", `${sessionCookie}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0`)
+      .header("set-cookie", `${sessionCookie}=; ${attributes}; Max-Age=0`)
       .redirect("/", 303);
   });
 

@@ -33,7 +33,14 @@ type Row = Record<string, SQLOutputValue>;
 export function openSqliteRecords(file: string): Records {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const database = new DatabaseSync(file);
-  database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL");
+  try {
+    database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL");
+  } catch (cause) {
+    database.close();
+    throw new Error(`${file} is in use by another gateway; stop it, or choose another folder`, {
+      cause,
+    });
+  }
   database.exec("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
   const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"]);
   if (version > formatVersion) {

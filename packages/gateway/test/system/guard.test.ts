@@ -207,6 +207,11 @@ test("whoever asks too fast or fails too often is told when to come again", asyn
   assert.ok(Number(held.headers.get("retry-after")) > 20);
 });
 
+test("a second gateway on the same data, or one that listens to everybody, does not start", async () => {
+  await assert.rejects(openHouse({ dataDir: house.folder }), /in use by another gateway/);
+  await assert.rejects(openHouse({ host: "0.0.0.0" }), /does not listen on 0\.0\.0\.0 without TLS/);
+});
+
 test("without a broker the gateway keeps files and says what is missing", async () => {
   await using alone = await openHouse({ amqpUrl: "amqp://127.0.0.1:1", outageMsMax: 50 });
   const id = await alone.upload("a\n1\n", "text/csv");
