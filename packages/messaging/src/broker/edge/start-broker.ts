@@ -96,6 +96,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
         dataDir,
       });
     }
+    log.info("broker listening", { port, metricsPort: metrics?.port, dataDir });
     const url = `amqp://${credentials}127.0.0.1:${port}`;
     return { port, metricsPort: metrics?.port, url, core, close, [Symbol.asyncDispose]: close };
   } catch (error) {

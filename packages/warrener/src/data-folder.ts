@@ -1,0 +1,102 @@
+// The data folder: what stands where, and the access of whoever may read it.
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { CliError } from "./errors.ts";
+
+/** What a client on this machine needs; kept in `dev.env`, readable by its owner alone. */
+export interface DevEnvironment {
+  readonly WARRENER_URL: string;
+  readonly WARRENER_TOKEN: string;
+  readonly AMQP_URL: string;
+  readonly METRICS_URL: string;
+}
+
+const formatVersion = 1;
+
+export class DataFolder {
+  readonly path: string;
+  readonly isNew: boolean;
+
+  /** @throws CliError when another version of the format is there */
+  constructor(path: string) {
+    this.path = path;
+    this.isNew = !existsSync(join(path, "format"));
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    if (this.isNew) writeFileSync(join(path, "format"), `${formatVersion}\n`);
+    const found = readFileSync(join(path, "format"), "utf8").trim();
+    if (found === String(formatVersion)) return;
+    throw new CliError(
+      `${path} has data of format ${found}, and this Warrener knows format ${formatVersion}`,
+      {
+        remedy: "use the version that wrote it, or another folder: --data DIR",
+      },
+    );
+  }
+
+  /** A folder in it, made if it is not there. */
+  folder(name: string): string {
+    const path = join(this.path, name);
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    return path;
+  }
+
+  get devEnvFile(): string {
+    return join(this.path, "dev.env");
+  }
+
+  writeDevEnvironment(values: DevEnvironment): void {
+    const lines = Object.entries(values).map(([name, value]) => `${name}=${value}\n`);
+    writeFileSync(this.devEnvFile, lines.join(""), { mode: 0o600 });
+    chmodSync(this.devEnvFile, 0o600); // it may have been there with wider rights
+  }
+
+  /**
+   * Claims the folder for this process.
+   * @returns what gives it back
+   * @throws CliError when another process that is alive has it
+   */
+  claim(): Disposable {
+    const path = join(this.path, "up.pid");
+    const holder = existsSync(path) ? Number(readFileSync(path, "utf8")) : 0;
+    if (holder !== process.pid && isAlive(holder)) {
+      throw new CliError(`Warrener runs on ${this.path} already (pid ${holder})`, {
+        remedy: `warrener status --data ${this.path}, or another folder: --data DIR`,
+      });
+    }
+    writeFileSync(path, String(process.pid));
+    return { [Symbol.dispose]: () => rmSync(path, { force: true }) };
+  }
+}
+
+/**
+ * How to reach a running Warrener: WARRENER_URL and WARRENER_TOKEN, or else what `warrener up` left in its data folder.
+ * @throws CliError when neither is there
+ */
+export function devEnvironment(dataDir: string): DevEnvironment {
+  const { WARRENER_URL, WARRENER_TOKEN, AMQP_URL = "", METRICS_URL = "" } = process.env;
+  if (WARRENER_URL !== undefined && WARRENER_TOKEN !== undefined) {
+    return { WARRENER_URL, WARRENER_TOKEN, AMQP_URL, METRICS_URL };
+  }
+  const file = join(dataDir, "dev.env");
+  if (!existsSync(file)) {
+    throw new CliError(`no Warrener has been started on ${dataDir}`, {
+      remedy:
+        "warrener up in another terminal, or --data DIR, or set WARRENER_URL and WARRENER_TOKEN",
+    });
+  }
+  const pairs = readFileSync(file, "utf8")
+    .split("\n")
+    .filter((line) => line.includes("="))
+    .map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]);
+  return Object.fromEntries(pairs);
+}
+
+function isAlive(pid: number): boolean {
+  if (pid === 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}

@@ -1,0 +1,36 @@
+// Every setting, declared once: flag, environment variable, default and help. A flag wins over the environment, that over the default.
+import { InvalidArgumentError, Option } from "commander";
+
+const port = (text: string): number => {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
+  throw new InvalidArgumentError(
+    "a port is a whole number from 0 to 65535, 0 for any that is free.",
+  );
+};
+
+/** Flags of more than one command. */
+export const settings = {
+  data: () =>
+    new Option("--data <dir>", "where everything is kept")
+      .env("WARRENER_DATA")
+      .default(".warrener"),
+  port: () =>
+    new Option("--port <port>", "front door: REST and pages")
+      .env("WARRENER_PORT")
+      .default(5049)
+      .argParser(port),
+  brokerPort: () =>
+    new Option("--broker-port <port>", "AMQP 0-9-1")
+      .env("WARRENER_BROKER_PORT")
+      .default(5672)
+      .argParser(port),
+  metricsPort: () =>
+    new Option("--metrics-port <port>", "the broker's /metrics for Prometheus")
+      .env("WARRENER_METRICS_PORT")
+      .default(15_692)
+      .argParser(port),
+  json: () => new Option("--json", "JSON lines, whatever it is printed to"),
+} as const;
+
+export { port as parsePort };
