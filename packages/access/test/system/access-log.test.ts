@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFile, readFile, truncate, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { appendFile, mkdir, readFile, symlink, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import test from "node:test";
 import { type AccessEvent, AccessLogError, openAccess, verifyAccessLog } from "../../src/index.ts";
 import { temporaryFolder } from "./support.ts";
+
+/** The kernel's stand-in for a full disk. */
+const noFullDevice = existsSync("/dev/full") ? false : "there is no /dev/full on this system";
 
 const event: AccessEvent = {
   actor: "ann",
@@ -90,6 +95,15 @@ test("a record after the end is refused", async () => {
   await using folder = await temporaryFolder();
   const access = await openAccess({ dataDir: folder.path, shard: "cli" });
   await access[Symbol.asyncDispose]();
+  await assert.rejects(access.record(event), AccessLogError);
+});
+
+test("a record that cannot be written is rejected", { skip: noFullDevice }, async () => {
+  await using folder = await temporaryFolder();
+  await mkdir(join(folder.path, "access-log"));
+  await symlink("/dev/full", join(folder.path, "access-log", "gateway.jsonl"));
+  await using access = await openAccess({ dataDir: folder.path, shard: "gateway" });
+  await assert.rejects(access.record(event), /cannot write/);
   await assert.rejects(access.record(event), AccessLogError);
 });
 

@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { hash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { type AccessEvent, verifyAccessLog } from "@warrener/access";
+import { type AccessEvent, openAccess, verifyAccessLog } from "@warrener/access";
+import { startGateway } from "../../src/index.ts";
 import { type House, openHouse } from "./support.ts";
+
+/** The kernel's stand-in for a full disk. */
+const noFullDevice = existsSync("/dev/full") ? false : "there is no /dev/full on this system";
 
 let house: House;
 before(async () => {
@@ -116,7 +123,6 @@ test("every door has the guard, but those that show nothing of anybody", async (
 });
 
 test("the one-time link opens a session for a browser, once", async () => {
-  const { openAccess } = await import("@warrener/access");
   await using cli = await openAccess({ dataDir: house.folder, shard: "cli" });
   const { code } = cli.createLink("admin");
   const hello = (value: string): Promise<Response> =>
@@ -156,7 +162,6 @@ test("pages carry a policy that runs no foreign script", async () => {
   assert.match(policy, /default-src 'none'/);
   const html = await page.text();
   const script = /<script>([^]*)<\/script>/.exec(html)?.[1] ?? "";
-  const { hash } = await import("node:crypto");
   assert.ok(policy.includes(`script-src 'sha256-${hash("sha256", script, "base64")}'`));
   const docs = await fetch(`${house.gateway.url}/docs/`);
   assert.equal(docs.status, 200);
@@ -210,6 +215,47 @@ test("whoever asks too fast or fails too often is told when to come again", asyn
 test("a second gateway on the same data, or one that listens to everybody, does not start", async () => {
   await assert.rejects(openHouse({ dataDir: house.folder }), /in use by another gateway/);
   await assert.rejects(openHouse({ host: "0.0.0.0" }), /does not listen on 0\.0\.0\.0 without TLS/);
+});
+
+test("what cannot be recorded is not done", { skip: noFullDevice }, async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), "warrener-full-"));
+  await mkdir(join(dataDir, "access-log"));
+  await symlink("/dev/full", join(dataDir, "access-log", "gateway.jsonl"));
+  await using access = await openAccess({ dataDir, shard: "gateway" });
+  const { secret } = access.createToken({ subject: "admin", name: "test" });
+  const amqpUrl = "amqp://127.0.0.1:1";
+  await using gateway = await startGateway({ dataDir, access, amqpUrl, port: 0 });
+  const answer = await fetch(`${gateway.url}/api/v1/files`, {
+    method: "POST",
+    body: "x",
+    ...as(secret),
+  });
+  assert.equal(answer.status, 503);
+  assert.equal(((await answer.json()) as Json)["type"], "urn:warrener:problem:no-access-log");
+  assert.deepEqual(await readdir(join(dataDir, "files", "bodies")), []);
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+test("whatever is asked in a wrong way is answered with a cause and a remedy", async () => {
+  const file = await house.upload("x", "text/plain");
+  const post = (path: string, type: string, body: string): Promise<Response> =>
+    house.call(path, { method: "POST", headers: { "content-type": type }, body });
+  const answers = [
+    [400, await post(`/api/v1/files/${file}/send`, "application/json", "{")],
+    [400, await post(`/api/v1/files/${file}/send`, "application/json", "[]")],
+    [415, await post(`/api/v1/files/${file}/send`, "application/xml", "<queue/>")],
+    [400, await house.call("/api/v1/files?limit=many")],
+    [400, await house.call("/api/v1/files?color=red")],
+    [404, await house.call("/api/v1/nothing")],
+    [404, await house.call(`/api/v1/files/${file}`, { method: "PATCH" })],
+    [400, await house.call("/api/v1/files/not-an-id")],
+  ] as const;
+  for (const [status, answer] of answers) {
+    assert.equal(answer.status, status, answer.url);
+    assert.match(answer.headers.get("content-type") ?? "", /^application\/problem\+json/);
+    const { detail, remedy } = (await answer.json()) as Json;
+    assert.ok(detail && remedy);
+  }
 });
 
 test("without a broker the gateway keeps files and says what is missing", async () => {
