@@ -63,28 +63,24 @@ async function* events(
 ): AsyncGenerator<string> {
   const gone = new AbortController();
   const signal = AbortSignal.any([gone.signal, stopping]);
-  request.raw.once("close", () => gone.abort());
   request.socket.once("close", () => gone.abort());
   let seen = Number(request.headers["last-event-id"] ?? -1);
+  using watcher = changes.watch(id, signal);
   yield "retry: 2000\n\n";
   while (!signal.aborted) {
-    const change = changes.next(id, signal);
     const file = await records.file(id);
     if (file === undefined) {
       yield "event: gone\ndata: {}\n\n";
       return;
     }
     const journey = await readJourney(records, file);
-    if (journey.revision === seen) {
-      const late = delay(heartbeatMs, "late" as const, { signal, ref: false }).catch(
-        () => undefined,
-      );
-      if ((await Promise.race([change, late])) === "late") yield ": still here\n\n";
-      continue;
+    if (journey.revision !== seen) {
+      seen = journey.revision;
+      yield `event: journey\nid: ${seen}\ndata: ${JSON.stringify(journey)}\n\n`;
+      // What changes meanwhile comes together in the next event.
+      await delay(eventEveryMs, undefined, { signal }).catch(() => undefined);
     }
-    seen = journey.revision;
-    yield `event: journey\nid: ${seen}\ndata: ${JSON.stringify(journey)}\n\n`;
-    await delay(eventEveryMs, undefined, { signal, ref: false }).catch(() => undefined);
+    if (!(await watcher.changed(heartbeatMs)) && !signal.aborted) yield ": still here\n\n";
   }
 }
 

@@ -180,3 +180,24 @@ test("the journey survives a restart of the gateway, and so do reports that came
   const journey = await until(file, ({ rows }) => rows["done"] === 2);
   assert.equal(journey.rows["waiting"], 1);
 });
+
+test("a client that goes gives its place among the streams back", async () => {
+  await using narrow = await openHouse({ amqpUrl: house.amqpUrl, limits: { streamsMax: 1 } });
+  const file = await narrow.upload("a\n", "text/csv");
+  const open = (signal?: AbortSignal): Promise<Response> =>
+    narrow.call(`/api/v1/files/${file}/journey`, {
+      headers: { accept: "text/event-stream" },
+      ...(signal === undefined ? {} : { signal }),
+    });
+  const client = new AbortController();
+  assert.equal((await open(client.signal)).status, 200);
+  const refused = await open();
+  assert.equal(refused.status, 429);
+  assert.equal(refused.headers.get("retry-after"), "10");
+  client.abort();
+  const last = new AbortController();
+  let status = 429;
+  while (status === 429) ({ status } = await open(last.signal));
+  assert.equal(status, 200);
+  last.abort();
+});
