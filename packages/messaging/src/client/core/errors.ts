@@ -33,12 +33,7 @@ export class SendError extends Error {
   /** What would help. */
   readonly remedy: string;
 
-  constructor(
-    kind: SendError["kind"],
-    message: string,
-    remedy: string,
-    options?: ErrorOptions,
-  ) {
+  constructor(kind: SendError["kind"], message: string, remedy: string, options?: ErrorOptions) {
     super(`${message}; ${remedy}`, options);
     this.kind = kind;
     this.remedy = remedy;

@@ -67,8 +67,8 @@ export function asError(thrown: unknown): Error {
 }
 
 function firstFrame({ stack = "" }: Error): string {
-  const frame = stack.split("\n").find((line) => line.trimStart().startsWith("at "));
-  return (frame ?? "").trim().slice(0, textMax);
+  const [, frame = ""] = /\n\s+(at .*)/.exec(stack) ?? [];
+  return frame.slice(0, textMax);
 }
 
 /** The broker writes these at each stay in a retry queue; they would grow, and are no history of failures. */

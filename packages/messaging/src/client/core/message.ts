@@ -29,6 +29,6 @@ export interface Delivery {
   readonly properties: Properties;
   readonly redelivered: boolean;
   /** Without effect once the session it came on has ended: the broker then delivers it again. */
-  ack(): void;
-  requeue(): void;
+  readonly ack: () => void;
+  readonly requeue: () => void;
 }
