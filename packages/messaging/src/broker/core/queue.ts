@@ -96,7 +96,7 @@ export class Queue {
     this.capacity = new ConsumerCapacity(host.clock.now());
     this.#ready = Array.from(
       { length: options.settings.maxPriority + 1 },
-      () => new ReadyList(host),
+      () => new ReadyList(host, host.store),
     );
     this.touch();
   }

@@ -1,6 +1,7 @@
 // The messages of one queue that wait for a consumer, in order; the middle of a long queue is packed to a few octets a message.
 import { Buffer } from "node:buffer";
 import { Entry, Message } from "./message.ts";
+import type { MessageStore } from "./store.ts";
 
 /** Messages to a page; a page is the unit that leaves memory and comes back. */
 const pageEntries = 512;
@@ -12,7 +13,8 @@ interface Page {
   /** Entries from `head` on, nothing before it; undefined while packed. */
   entries: (Entry | undefined)[] | undefined;
   head: number;
-  packed: Buffer | undefined;
+  /** Where the store keeps it, while it is packed. */
+  parkedAt: number | undefined;
 }
 
 /** Accounts for messages in memory as entries come and go. */
@@ -20,6 +22,9 @@ export interface Residency {
   hold(message: Message): void;
   drop(message: Message): void;
 }
+
+/** Takes packed pages out of memory. */
+export type Parking = Pick<MessageStore, "park" | "parked">;
 
 /** One list per priority; `push` at the tail, `shift` at the head, `putBack` where it was. */
 export class ReadyList {
@@ -32,19 +37,21 @@ export class ReadyList {
   /** Entries whose objects are in memory. */
   resident = 0;
   readonly #residency: Residency;
+  readonly #parking: Parking;
   /** What consumers gave back, ascending by position from the end: all of it comes before every page. */
   readonly #returned: Entry[] = [];
   #pages: Page[] = [];
   #firstPage = 0;
 
-  constructor(residency: Residency) {
+  constructor(residency: Residency, parking: Parking) {
     this.#residency = residency;
+    this.#parking = parking;
   }
 
   push(entry: Entry): void {
     let page = this.#pages.at(-1);
     if (page?.entries === undefined || page.entries.length >= pageEntries) {
-      page = { entries: [], head: 0, packed: undefined };
+      page = { entries: [], head: 0, parkedAt: undefined };
       this.#pages.push(page);
     }
     page.entries?.push(entry);
@@ -95,7 +102,9 @@ export class ReadyList {
     yield* this.#returned.toReversed();
     for (let i = this.#firstPage; i < this.#pages.length; i++) {
       const page = this.#pages[i] as Page;
-      yield* page.entries === undefined ? unpack(page.packed as Buffer) : held(page);
+      yield* page.entries === undefined
+        ? unpack(this.#parking.parked(page.parkedAt as number, true))
+        : held(page);
     }
   }
 
@@ -111,7 +120,7 @@ export class ReadyList {
       if (page.entries === undefined || page.entries.length < pageEntries) continue;
       const entries = held(page);
       if (!entries.every(packable)) continue;
-      page.packed = pack(entries);
+      page.parkedAt = this.#parking.park(pack(entries));
       for (const entry of entries) this.#residency.drop(entry.message);
       this.resident -= entries.length;
       page.entries = undefined;
@@ -145,7 +154,7 @@ export class ReadyList {
 
   /** Forgets the head page, now empty; the array is cut only now and then, so that the cost a message is constant. */
   #dropHead(): void {
-    this.#pages[this.#firstPage] = { entries: [], head: 0, packed: undefined };
+    this.#pages[this.#firstPage] = { entries: [], head: 0, parkedAt: undefined };
     this.#firstPage += 1;
     if (this.#firstPage > 64 && this.#firstPage * 2 > this.#pages.length) {
       this.#pages = this.#pages.slice(this.#firstPage);
@@ -154,11 +163,11 @@ export class ReadyList {
   }
 
   #unpack(page: Page): void {
-    const entries = [...unpack(page.packed as Buffer)];
+    const entries = [...unpack(this.#parking.parked(page.parkedAt as number, false))];
     for (const entry of entries) this.#residency.hold(entry.message);
     this.resident += entries.length;
     page.entries = entries;
-    page.packed = undefined;
+    page.parkedAt = undefined;
   }
 
   #count(entry: Entry, sign: 1 | -1): void {

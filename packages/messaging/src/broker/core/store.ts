@@ -1,4 +1,5 @@
 // What the broker asks of the disk: keep these octets, tell me when they are safe, give them back, forget them.
+import type { Buffer } from "node:buffer";
 import type { Location, Message, Payload } from "./message.ts";
 
 /** A queue's share in a stored message. */
@@ -28,35 +29,14 @@ export interface MessageStore {
   /** Whether the octets can be read back (written, though perhaps not synced). */
   isWritten(location: Location): boolean;
   read(location: Location): Payload;
+  /** Puts octets aside until they are asked for; they do not outlive the process. @returns where they are */
+  park(octets: Buffer): number;
+  /** Parked octets again. @param keep whether they stay parked */
+  parked(at: number, keep: boolean): Buffer;
   /** Every batch up to this one is on disk, synced. */
   readonly syncedBatch: number;
   /** The batch that the next record will belong to, or the last one if nothing is waiting. */
   readonly openBatch: number;
   /** Octets that wait to be written; publishers must pause while this is high. */
   readonly pendingBytes: number;
-}
-
-/** Keeps nothing: what it is asked to store is reported synced at once and cannot be read back. For brokers without a disk. */
-export class NoStore implements MessageStore {
-  readonly syncedBatch = Number.MAX_SAFE_INTEGER;
-  readonly openBatch = 0;
-  readonly pendingBytes = 0;
-
-  append(message: Message): Location {
-    const location = { segment: -1, ordinal: 0, offset: 0, length: 0, batch: 0 };
-    message.location = location;
-    return location;
-  }
-  release(): void {
-    // Nothing was kept.
-  }
-  delivered(): void {
-    // Nothing was kept.
-  }
-  isWritten(): boolean {
-    return false;
-  }
-  read(): Payload {
-    throw new Error("a broker without a store keeps every payload in memory");
-  }
 }

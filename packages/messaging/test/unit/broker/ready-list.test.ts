@@ -13,6 +13,22 @@ const residency = {
   },
 };
 
+/** Parks in memory, and counts what is parked. */
+class MemoryParking {
+  readonly places = new Map<number, Buffer>();
+  #next = 0;
+  park(octets: Buffer): number {
+    this.#next += 1;
+    this.places.set(this.#next, octets);
+    return this.#next;
+  }
+  parked(at: number, keep: boolean): Buffer {
+    const octets = this.places.get(at) as Buffer;
+    if (!keep) this.places.delete(at);
+    return octets;
+  }
+}
+
 function stored(position: number): Entry {
   const location = { segment: 7, ordinal: position, offset: position * 10, length: 9, batch: 3 };
   const message = new Message({
@@ -37,7 +53,8 @@ test("messages leave in the order of their positions, whatever was put back or p
       fc.array(step, { maxLength: 60 }),
       fc.integer({ min: 1, max: 700 }),
       (steps, burst) => {
-        const list = new ReadyList(residency);
+        const parking = new MemoryParking();
+        const list = new ReadyList(residency, parking);
         let next = 0;
         const waiting: number[] = [];
         const taken: Entry[] = [];
@@ -74,7 +91,8 @@ test("messages leave in the order of their positions, whatever was put back or p
 });
 
 test("a packed message comes back with all that its queue knew of it", () => {
-  const list = new ReadyList(residency);
+  const parking = new MemoryParking();
+  const list = new ReadyList(residency, parking);
   for (let position = 1; position <= 2000; position++) list.push(stored(position));
   const before = list.resident;
   assert.ok(list.packOne(() => true));
@@ -86,10 +104,12 @@ test("a packed message comes back with all that its queue knew of it", () => {
     assert.deepEqual(message.location, wanted.location);
     assert.equal(message.persistent, wanted.persistent);
   }
+  assert.equal(parking.places.size, 0, "nothing stays parked");
 });
 
 test("a message that cannot be read back stays in memory", () => {
-  const list = new ReadyList(residency);
+  const parking = new MemoryParking();
+  const list = new ReadyList(residency, parking);
   for (let position = 1; position <= 2000; position++) list.push(stored(position));
   assert.equal(
     list.packOne(() => false),

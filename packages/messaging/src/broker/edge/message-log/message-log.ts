@@ -8,6 +8,7 @@ import type { Location, Message, Payload } from "../../core/message.ts";
 import type { MessageStore, StoredShare } from "../../core/store.ts";
 import { Batch, LogChunkPool, type Write } from "./batch.ts";
 import type { DefinitionsFile } from "./definitions-file.ts";
+import { ParkingFile } from "./parking-file.ts";
 import { type RecoveredMessage, recoverSegment } from "./recovery.ts";
 import { Segment } from "./segment.ts";
 import { type SegmentFiles, synced } from "./segment-files.ts";
@@ -50,6 +51,7 @@ export class MessageLog implements MessageStore {
   };
   readonly #files: SegmentFiles;
   readonly #definitions: DefinitionsFile;
+  readonly #parking: ParkingFile;
   readonly #log: Log;
   readonly #segments = new Map<number, Segment>();
   /** The one that is being filled; each start begins a new one. */
@@ -78,6 +80,7 @@ export class MessageLog implements MessageStore {
   constructor(files: SegmentFiles, definitions: DefinitionsFile, log: Log) {
     this.#files = files;
     this.#definitions = definitions;
+    this.#parking = new ParkingFile(files.directory);
     this.#log = log;
     this.#lastSegment = files.list().at(-1) ?? 0;
   }
@@ -173,6 +176,14 @@ export class MessageLog implements MessageStore {
     return readPayload(octets.subarray(0, length));
   }
 
+  park(octets: Buffer): number {
+    return this.#parking.park(octets);
+  }
+
+  parked(at: number, keep: boolean): Buffer {
+    return this.#parking.parked(at, keep);
+  }
+
   /** Reads every segment there is, oldest first. @param isKnown whether a queue still exists */
   *recover(isKnown: (queue: number) => boolean): Generator<RecoveredMessage> {
     for (const number of this.#files.list()) {
@@ -195,6 +206,7 @@ export class MessageLog implements MessageStore {
     await this.#syncSettlements();
     await this.#removing;
     this.#files.close();
+    this.#parking.close();
   }
 
   #segmentForAppend(): Segment {

@@ -17,7 +17,8 @@ export class Segment {
   /** Messages still needed. */
   live = 0;
   /** References to each message, by ordinal. */
-  #references: number[] = [];
+  #references = new Uint16Array(64);
+  #count = 0;
   #settlements: number[] = [];
   settlementFileSize = 0;
   /** Whether its file held another segment before. */
@@ -30,12 +31,13 @@ export class Segment {
 
   /** @returns the new message's ordinal */
   add(references: number, length: number): number {
-    this.#references.push(references);
+    if (this.#count === this.#references.length) this.#references = grown(this.#references);
+    this.#references[this.#count] = references;
     if (references > 0) {
       this.live += 1;
       this.liveBytes += length;
     }
-    return this.#references.length - 1;
+    return this.#count++;
   }
 
   /** A restart found that a message is still needed. */
@@ -75,6 +77,12 @@ export class Segment {
     this.#settlements = [];
     return group;
   }
+}
+
+function grown(references: Uint16Array<ArrayBuffer>): Uint16Array<ArrayBuffer> {
+  const larger = new Uint16Array(references.length * 2);
+  larger.set(references);
+  return larger;
 }
 
 export interface Settlements {
