@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { connect } from "amqplib";
 import { Inbox, sendAll } from "../contract/vocabulary.ts";
 import { BrokerProcess } from "../fixtures/broker-process.ts";
+import { publishFrames, Wire } from "../fixtures/wire.ts";
 
 const mebibyte = 1024 * 1024;
 const bodyBytes = 64 * 1024;
@@ -67,3 +68,59 @@ test("a backlog of 400 MiB waits on disk and leaves in order", noProc, async (t)
   // A segment that is written to, and a few emptied ones kept to be used again.
   assert.ok((await bytesIn(dataDir)) < 100 * mebibyte, "the drained backlog is still on disk");
 });
+
+test(
+  "400,000 small messages wait in little memory, and are there after a kill, in order",
+  noProc,
+  async (t) => {
+    const dataDir = await mkdtemp(join(tmpdir(), "warrener-backlog-"));
+    t.after(async () => rm(dataDir, { recursive: true }));
+    const options = { memoryBytesMax: 8 * mebibyte };
+    await using broker = new BrokerProcess(dataDir, options);
+    await using client = await Wire.connect(await broker.url());
+    await client.openChannel();
+    await client.call(1, "queue.declare", { queue: "small", durable: true });
+    await client.call(1, "confirm.select");
+    // What the process needs for its work, whatever waits, is there once the first part has passed.
+    let before = 0;
+    for (let sent = 0; sent < smallCount; sent += smallBatch) {
+      const publishes = Array.from({ length: smallBatch }, (_, index) =>
+        publishFrames(1, { routingKey: "small" }, Buffer.from(smallBody(sent + index)), {
+          properties: { deliveryMode: 2 },
+        }),
+      );
+      if (sent === smallWarmUp) before = await residentBytes(broker.pid);
+      client.write(Buffer.concat(publishes));
+      for (let confirmed = 0; confirmed < sent + smallBatch; ) {
+        confirmed = Number((await client.expect("basic.ack"))["deliveryTag"]);
+      }
+    }
+    const growth = (await residentBytes(broker.pid)) - before;
+    t.diagnostic(`${Math.round(growth / (smallCount - smallWarmUp))} octets of memory a message`);
+    assert.ok(
+      growth < (smallCount - smallWarmUp) * smallBytesMax,
+      `resident memory grew by ${growth} octets`,
+    );
+    await broker.kill();
+    const start = performance.now();
+    await using again = new BrokerProcess(dataDir, options);
+    await using reader = await Wire.connect(await again.url());
+    t.diagnostic(`open again after ${Math.round(performance.now() - start)} ms`);
+    await reader.openChannel();
+    await reader.call(1, "basic.consume", { queue: "small", noAck: true });
+    for (let number = 0; number < smallCount; number += 1) {
+      const { body } = await reader.content("basic.deliver");
+      assert.equal(Number.parseInt(body.toString("latin1", 0, 8), 10), number);
+    }
+  },
+);
+
+const smallCount = 400_000;
+const smallWarmUp = 100_000;
+const smallBatch = 2000;
+/** What one small message that waits may cost, with room for what the collector has not seen yet; its body is on disk. */
+const smallBytesMax = 400;
+
+function smallBody(number: number): string {
+  return `${number}:`.padEnd(100, "s");
+}
