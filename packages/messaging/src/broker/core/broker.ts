@@ -2,15 +2,15 @@
 import type { AccessEvent, Decision, Guard } from "@warrener/access";
 import { type FieldTable, type FieldValue, toField } from "../../amqp/field-table.ts";
 import { WireWriter } from "../../amqp/wire.ts";
-import type { Channel } from "./channel.ts";
+import type { Channel } from "./channel/channel.ts";
 import type { Clock } from "./clock.ts";
-import { Connection, type Peer } from "./connection.ts";
+import { Connection, type Peer } from "./connection/connection.ts";
+import { ChunkPool } from "./connection/output.ts";
 import { newCounters } from "./counters.ts";
-import type { Definition } from "./definitions.ts";
-import { MessageMemory } from "./memory.ts";
-import { ChunkPool } from "./output.ts";
+import { MessageMemory } from "./message/memory.ts";
 import type { MessageStore } from "./store.ts";
-import { VirtualHost, type VirtualHostContext } from "./vhost.ts";
+import type { Definition } from "./vhost/definitions.ts";
+import { VirtualHost, type VirtualHostContext } from "./vhost/vhost.ts";
 
 /** One JSON line each: a constant message and facts as fields. */
 export interface Log {
@@ -203,7 +203,7 @@ export class BrokerCore {
     });
   }
 
-  *#queues(): Generator<import("./queue.ts").Queue> {
+  *#queues(): Generator<import("./queue/queue.ts").Queue> {
     for (const vhost of this.vhosts.values()) yield* vhost.queues.values();
   }
 }

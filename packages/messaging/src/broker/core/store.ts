@@ -1,6 +1,6 @@
 // What the broker asks of the disk: keep these octets, tell me when they are safe, give them back, forget them.
 import type { Buffer } from "node:buffer";
-import type { Location, Message, Payload } from "./message.ts";
+import type { Location, Message, Payload } from "./message/message.ts";
 
 /** A queue's share in a stored message. */
 export interface StoredShare {

@@ -2,7 +2,7 @@
 import type { Buffer } from "node:buffer";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { BrokerCore } from "../core/broker.ts";
-import type { Connection } from "../core/connection.ts";
+import type { Connection } from "../core/connection/connection.ts";
 
 /** Octets that may wait for the disk before publishers are read no further, and when they are read again. */
 const pendingMaxBytes = 16 * 1024 * 1024;

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { getHeapSpaceStatistics, getHeapStatistics } from "node:v8";
-import type { Family } from "../core/metrics-text.ts";
+import type { Family } from "../core/metrics/metrics-text.ts";
 
 const startSeconds = Date.now() / 1000 - process.uptime();
 const eventLoopDelay = monitorEventLoopDelay({ resolution: 20 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Confirms } from "../../../src/broker/core/confirms.ts";
+import { Confirms } from "../../../src/broker/core/channel/confirms.ts";
 
 function told(confirms: Confirms, syncedBatch: number): string[] {
   const all: string[] = [];

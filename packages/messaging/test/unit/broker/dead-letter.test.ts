@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type FieldTable, integerOf, textOf, toField } from "../../../src/amqp/field-table.ts";
-import { type Death, isCycle, propertiesAfterDeath } from "../../../src/broker/core/dead-letter.ts";
+import {
+  type Death,
+  isCycle,
+  propertiesAfterDeath,
+} from "../../../src/broker/core/queue/dead-letter.ts";
 
 const death: Death = {
   queue: "orders",

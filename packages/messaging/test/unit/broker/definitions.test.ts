@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { compact, type Definition } from "../../../src/broker/core/definitions.ts";
+import { compact, type Definition } from "../../../src/broker/core/vhost/definitions.ts";
 
 const vhost = "/";
 const queue = (name: string, id: number): Definition => ({

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { toField } from "../../../src/amqp/field-table.ts";
-import { headersMatch } from "../../../src/broker/core/exchange.ts";
+import { headersMatch } from "../../../src/broker/core/exchange/exchange.ts";
 
 const table = (values: Readonly<Record<string, string | number | boolean>>) =>
   new Map(Object.entries(values).map(([name, value]) => [name, toField(value)]));

@@ -7,7 +7,7 @@ import {
   peekProperties,
   propertiesOf,
   withProperties,
-} from "../../../src/broker/core/properties.ts";
+} from "../../../src/broker/core/message/properties.ts";
 
 function header(properties: BasicProperties): Buffer {
   const writer = new WireWriter();

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Entry, Message } from "../../../src/broker/core/message.ts";
-import { ReadyList } from "../../../src/broker/core/ready-list.ts";
+import { Entry, Message } from "../../../src/broker/core/message/message.ts";
+import { ReadyList } from "../../../src/broker/core/queue/ready-list.ts";
 
 const residency = {
   hold: (message: Message) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { TopicTrie } from "../../../src/broker/core/topic-trie.ts";
+import { TopicTrie } from "../../../src/broker/core/exchange/topic-trie.ts";
 
 /** The specification's sentence as code: slow, and plainly right. */
 function matches(pattern: readonly string[], words: readonly string[]): boolean {

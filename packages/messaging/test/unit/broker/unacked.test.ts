@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Delivery, UnackedDeliveries } from "../../../src/broker/core/unacked.ts";
+import { type Delivery, UnackedDeliveries } from "../../../src/broker/core/channel/unacked.ts";
 
 const delivery = (tag: number) => ({ tag }) as Delivery;
 const tags = (deliveries: readonly Delivery[] | undefined) => deliveries?.map((d) => d.tag);

@@ -1,7 +1,7 @@
 // Records that are written and synced together, laid out as the octets of one or more segments.
 import { Buffer } from "node:buffer";
-import { endMark, headSize, seal, writeHead } from "../../core/log-record.ts";
-import type { Payload } from "../../core/message.ts";
+import { endMark, headSize, seal, writeHead } from "../../core/message/log-record.ts";
+import type { Payload } from "../../core/message/message.ts";
 import type { StoredShare } from "../../core/store.ts";
 
 const chunkBytes = 256 * 1024;

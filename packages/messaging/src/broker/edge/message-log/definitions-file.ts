@@ -14,7 +14,7 @@ import {
 import { dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Log } from "../../core/broker.ts";
-import { compact, type Definition } from "../../core/definitions.ts";
+import { compact, type Definition } from "../../core/vhost/definitions.ts";
 
 const fileName = "definitions.jsonl";
 

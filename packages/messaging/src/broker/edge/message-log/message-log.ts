@@ -2,10 +2,10 @@
 import { Buffer } from "node:buffer";
 import { readSync, writev, writevSync } from "node:fs";
 import type { Log } from "../../core/broker.ts";
-import type { Definition } from "../../core/definitions.ts";
-import { prefixBytes, readPayload } from "../../core/log-record.ts";
-import type { Location, Message, Payload } from "../../core/message.ts";
+import { prefixBytes, readPayload } from "../../core/message/log-record.ts";
+import type { Location, Message, Payload } from "../../core/message/message.ts";
 import type { MessageStore, StoredShare } from "../../core/store.ts";
+import type { Definition } from "../../core/vhost/definitions.ts";
 import { Batch, LogChunkPool, type Write } from "./batch.ts";
 import type { DefinitionsFile } from "./definitions-file.ts";
 import { ParkingFile } from "./parking-file.ts";

@@ -2,8 +2,8 @@
 import { Buffer } from "node:buffer";
 import { existsSync, fstatSync, ftruncateSync, readFileSync, readSync } from "node:fs";
 import type { Log } from "../../core/broker.ts";
-import { isIntact, prefixBytes, readRecordHead } from "../../core/log-record.ts";
-import { Message } from "../../core/message.ts";
+import { isIntact, prefixBytes, readRecordHead } from "../../core/message/log-record.ts";
+import { Message } from "../../core/message/message.ts";
 import type { StoredShare } from "../../core/store.ts";
 import { readSettlements, type Segment, type Settlements } from "./segment.ts";
 import type { SegmentFiles } from "./segment-files.ts";

@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { endMark } from "../../core/log-record.ts";
+import { endMark } from "../../core/message/log-record.ts";
 
 /** Each segment has messages (`.log`) and what was settled of them (`.ack`). */
 export type Kind = "log" | "ack";

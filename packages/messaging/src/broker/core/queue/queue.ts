@@ -1,13 +1,13 @@
 // One queue: what waits, who consumes, in which order they get it, and what happens to a message that may not stay.
-import type { FieldTable } from "../../amqp/field-table.ts";
-import type { Clock } from "./clock.ts";
+import type { FieldTable } from "../../../amqp/field-table.ts";
+import type { Clock } from "../clock.ts";
+import type { GlobalCounters, QueueTypeCounters } from "../counters.ts";
+import type { Binding } from "../exchange/exchange.ts";
+import { Entry, type Message } from "../message/message.ts";
+import type { MessageStore } from "../store.ts";
 import { ConsumerCapacity } from "./consumer-capacity.ts";
-import type { GlobalCounters, QueueTypeCounters } from "./counters.ts";
-import type { Binding } from "./exchange.ts";
-import { Entry, type Message } from "./message.ts";
 import type { QueueArguments } from "./queue-arguments.ts";
 import { ReadyList, type Residency } from "./ready-list.ts";
-import type { MessageStore } from "./store.ts";
 
 /** Why a message left its queue without being acknowledged, in RabbitMQ's words (x-death, metrics). */
 export type DeathReason = "expired" | "rejected" | "maxlen" | "delivery_limit";

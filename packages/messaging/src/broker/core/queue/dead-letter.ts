@@ -1,6 +1,6 @@
 // What a message that died carries on: the x-death header, exactly as RabbitMQ writes it.
-import { type FieldTable, type FieldValue, integerOf, textOf } from "../../amqp/field-table.ts";
-import type { BasicProperties } from "../../amqp/methods.generated.ts";
+import { type FieldTable, type FieldValue, integerOf, textOf } from "../../../amqp/field-table.ts";
+import type { BasicProperties } from "../../../amqp/methods.generated.ts";
 import type { DeathReason } from "./queue.ts";
 
 export interface Death {

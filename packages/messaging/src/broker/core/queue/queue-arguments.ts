@@ -1,6 +1,6 @@
 // The arguments of queue.declare that mean something, checked and refused as RabbitMQ does.
 
-import { ChannelError } from "../../amqp/errors.ts";
+import { ChannelError } from "../../../amqp/errors.ts";
 import {
   type FieldTable,
   type FieldValue,
@@ -8,7 +8,7 @@ import {
   sameValue,
   tagName,
   textOf,
-} from "../../amqp/field-table.ts";
+} from "../../../amqp/field-table.ts";
 
 export type Overflow = "drop-head" | "reject-publish" | "reject-publish-dlx";
 

@@ -1,8 +1,8 @@
 // A message as a record of the log: checksum, the queues that hold it, then route, header and body as they came.
 import { Buffer } from "node:buffer";
 import { crc32 } from "node:zlib";
+import type { StoredShare } from "../store.ts";
 import { type Payload, Route } from "./message.ts";
-import type { StoredShare } from "./store.ts";
 
 /*
  * octets  field

@@ -1,14 +1,14 @@
 // What a connection has to say, gathered until the turn ends, so that many frames leave in one write.
 import { Buffer } from "node:buffer";
-import { Frame } from "../../amqp/constants.generated.ts";
+import { Frame } from "../../../amqp/constants.generated.ts";
 import {
   contentMethods,
   encodeMethod,
   type Method,
   MethodId,
-} from "../../amqp/methods.generated.ts";
-import { WireWriter } from "../../amqp/wire.ts";
-import type { Payload } from "./message.ts";
+} from "../../../amqp/methods.generated.ts";
+import { WireWriter } from "../../../amqp/wire.ts";
+import type { Payload } from "../message/message.ts";
 
 const chunkBytes = 64 * 1024;
 /** Bodies up to this size are copied behind their headers; larger ones leave as the views they are. */

@@ -1,16 +1,16 @@
 // One channel: publishes in, deliveries out, and what of both still waits for an answer.
 import { Buffer } from "node:buffer";
-import { ChannelError, ConnectionError } from "../../amqp/errors.ts";
-import { emptyTable, type FieldTable } from "../../amqp/field-table.ts";
-import type { BasicPublish, Method } from "../../amqp/methods.generated.ts";
+import { ChannelError, ConnectionError } from "../../../amqp/errors.ts";
+import { emptyTable, type FieldTable } from "../../../amqp/field-table.ts";
+import type { BasicPublish, Method } from "../../../amqp/methods.generated.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { Exchange } from "../exchange/exchange.ts";
+import { type Entry, type Payload, Route } from "../message/message.ts";
+import { type Peek, peekProperties, propertiesOf, withProperties } from "../message/properties.ts";
+import type { Consumer, Queue } from "../queue/queue.ts";
+import { noBody, type Publication, senderRoutes } from "../vhost/vhost.ts";
 import { Confirms } from "./confirms.ts";
-import type { Connection } from "./connection.ts";
-import type { Exchange } from "./exchange.ts";
-import { type Entry, type Payload, Route } from "./message.ts";
-import { type Peek, peekProperties, propertiesOf, withProperties } from "./properties.ts";
-import type { Consumer, Queue } from "./queue.ts";
 import { type Delivery, UnackedDeliveries } from "./unacked.ts";
-import { noBody, type Publication, senderRoutes } from "./vhost.ts";
 
 /** Larger messages are refused, as RabbitMQ's default does. */
 export const messageBytesMax = 128 * 1024 * 1024;

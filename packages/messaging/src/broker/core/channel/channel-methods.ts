@@ -1,9 +1,9 @@
 // What each method of a channel does: exchanges, queues, bindings, consumers, acknowledgements, modes.
-import { ChannelError, ConnectionError } from "../../amqp/errors.ts";
-import { integerOf } from "../../amqp/field-table.ts";
-import type * as amqp from "../../amqp/methods.generated.ts";
+import { ChannelError, ConnectionError } from "../../../amqp/errors.ts";
+import { integerOf } from "../../../amqp/field-table.ts";
+import type * as amqp from "../../../amqp/methods.generated.ts";
+import { inVhost, type Queue } from "../queue/queue.ts";
 import { type Channel, ChannelConsumer, directReplyTo } from "./channel.ts";
-import { inVhost, type Queue } from "./queue.ts";
 
 /**
  * Carries out one method on an open channel.

@@ -1,6 +1,6 @@
 // A message as the broker holds it: where it was published, its header and body as they came, and where they lie on disk.
 import { Buffer } from "node:buffer";
-import { WireWriter } from "../../amqp/wire.ts";
+import { WireWriter } from "../../../amqp/wire.ts";
 
 /** Exchange and routing key of a publish, with their octets, which basic.deliver repeats unchanged. */
 export class Route {

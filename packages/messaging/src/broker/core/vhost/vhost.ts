@@ -1,24 +1,28 @@
 // A virtual host: its exchanges, queues and bindings, how they are declared, and the way of a message through them.
 import { Buffer } from "node:buffer";
-import { ChannelError, ConnectionError } from "../../amqp/errors.ts";
-import { emptyTable, type FieldTable, textOf } from "../../amqp/field-table.ts";
-import type { Clock } from "./clock.ts";
-import type { GlobalCounters } from "./counters.ts";
-import { isCycle, propertiesAfterDeath } from "./dead-letter.ts";
-import { type Definition, decodeArguments, encodeArguments } from "./definitions.ts";
+import { ChannelError, ConnectionError } from "../../../amqp/errors.ts";
+import { emptyTable, type FieldTable, textOf } from "../../../amqp/field-table.ts";
+import type { Clock } from "../clock.ts";
+import type { GlobalCounters } from "../counters.ts";
 import {
   type Destination,
   Exchange,
   type ExchangeOptions,
   type ExchangeType,
   exchangeTypes,
-} from "./exchange.ts";
-import type { MessageMemory } from "./memory.ts";
-import { type Entry, Message, type Payload, Route } from "./message.ts";
-import { type Peek, peekProperties, propertiesOf, withProperties } from "./properties.ts";
-import { type DeathReason, entryFor, inVhost, Queue, type QueueHost } from "./queue.ts";
-import { checkEquivalent, checkEquivalentQueue, readQueueArguments } from "./queue-arguments.ts";
-import type { MessageStore, StoredShare } from "./store.ts";
+} from "../exchange/exchange.ts";
+import type { MessageMemory } from "../message/memory.ts";
+import { type Entry, Message, type Payload, Route } from "../message/message.ts";
+import { type Peek, peekProperties, propertiesOf, withProperties } from "../message/properties.ts";
+import { isCycle, propertiesAfterDeath } from "../queue/dead-letter.ts";
+import { type DeathReason, entryFor, inVhost, Queue, type QueueHost } from "../queue/queue.ts";
+import {
+  checkEquivalent,
+  checkEquivalentQueue,
+  readQueueArguments,
+} from "../queue/queue-arguments.ts";
+import type { MessageStore, StoredShare } from "../store.ts";
+import { type Definition, decodeArguments, encodeArguments } from "./definitions.ts";
 
 /** What all virtual hosts of a broker share. */
 export interface VirtualHostContext {

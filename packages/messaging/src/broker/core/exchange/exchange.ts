@@ -1,9 +1,9 @@
 // Exchanges and which destinations a routing key reaches, one matcher per exchange type (AMQP 0-9-1 §3.1.3).
 
-import { ChannelError } from "../../amqp/errors.ts";
-import type { FieldTable, FieldValue } from "../../amqp/field-table.ts";
-import { sameTable, sameValue, textOf } from "../../amqp/field-table.ts";
-import type { Queue } from "./queue.ts";
+import { ChannelError } from "../../../amqp/errors.ts";
+import type { FieldTable, FieldValue } from "../../../amqp/field-table.ts";
+import { sameTable, sameValue, textOf } from "../../../amqp/field-table.ts";
+import type { Queue } from "../queue/queue.ts";
 import { TopicTrie } from "./topic-trie.ts";
 
 export type Destination = Queue | Exchange;

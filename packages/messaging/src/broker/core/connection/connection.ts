@@ -1,10 +1,10 @@
 // One client connection: the handshake, which frame belongs to which channel, and how a mistake ends a channel or all of it.
 import { Buffer } from "node:buffer";
 import type { Subject } from "@warrener/access";
-import { Frame, ReplyCode } from "../../amqp/constants.generated.ts";
-import { ChannelError, ConnectionError } from "../../amqp/errors.ts";
-import { type FieldTable, readTable, textOf } from "../../amqp/field-table.ts";
-import { erlangBinary, FrameParser } from "../../amqp/frame-parser.ts";
+import { Frame, ReplyCode } from "../../../amqp/constants.generated.ts";
+import { ChannelError, ConnectionError } from "../../../amqp/errors.ts";
+import { type FieldTable, readTable, textOf } from "../../../amqp/field-table.ts";
+import { erlangBinary, FrameParser } from "../../../amqp/frame-parser.ts";
 import {
   type BasicPublish,
   type ConnectionOpen,
@@ -13,13 +13,13 @@ import {
   decodeMethod,
   type Method,
   MethodId,
-} from "../../amqp/methods.generated.ts";
-import { WireReader } from "../../amqp/wire.ts";
-import type { BrokerCore } from "./broker.ts";
-import { Channel } from "./channel.ts";
-import { handleChannelMethod } from "./channel-methods.ts";
+} from "../../../amqp/methods.generated.ts";
+import { WireReader } from "../../../amqp/wire.ts";
+import type { BrokerCore } from "../broker.ts";
+import { Channel } from "../channel/channel.ts";
+import { handleChannelMethod } from "../channel/channel-methods.ts";
+import type { VirtualHost } from "../vhost/vhost.ts";
 import { Output } from "./output.ts";
-import type { VirtualHost } from "./vhost.ts";
 
 /** What a connection asks of its socket. */
 export interface Peer {

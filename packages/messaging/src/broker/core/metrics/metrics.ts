@@ -1,10 +1,10 @@
 // The broker's figures under the names, types and labels of rabbitmq_prometheus; what only Erlang's VM has is absent.
-import type { BrokerCore } from "./broker.ts";
-import type { Channel } from "./channel.ts";
+import type { BrokerCore } from "../broker.ts";
+import type { Channel } from "../channel/channel.ts";
+import { propertiesOf } from "../message/properties.ts";
+import type { DeathReason, Queue } from "../queue/queue.ts";
+import type { ReadyList } from "../queue/ready-list.ts";
 import { expose, type Family, type Sample } from "./metrics-text.ts";
-import { propertiesOf } from "./properties.ts";
-import type { DeathReason, Queue } from "./queue.ts";
-import type { ReadyList } from "./ready-list.ts";
 
 /** `aggregated` sums over queues, channels and connections; `per-object` labels each. */
 export type MetricsMode = "aggregated" | "per-object";

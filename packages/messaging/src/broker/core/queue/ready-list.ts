@@ -1,7 +1,7 @@
 // The messages of one queue that wait for a consumer, in order; the middle of a long queue is packed to a few octets a message.
 import { Buffer } from "node:buffer";
-import { Entry, Message } from "./message.ts";
-import type { MessageStore } from "./store.ts";
+import { Entry, Message } from "../message/message.ts";
+import type { MessageStore } from "../store.ts";
 
 /** Messages to a page; a page is the unit that leaves memory and comes back. */
 const pageEntries = 512;

@@ -1,8 +1,8 @@
 // What must be known of exchanges, queues and bindings after a restart, one change at a time.
 import { Buffer } from "node:buffer";
-import { type FieldTable, readTable, writeTable } from "../../amqp/field-table.ts";
-import { WireReader, WireWriter } from "../../amqp/wire.ts";
-import type { ExchangeType } from "./exchange.ts";
+import { type FieldTable, readTable, writeTable } from "../../../amqp/field-table.ts";
+import { WireReader, WireWriter } from "../../../amqp/wire.ts";
+import type { ExchangeType } from "../exchange/exchange.ts";
 
 /** `arguments` is the field table as it was on the wire, in base64, so that no type of a value is lost. */
 export type Definition =

@@ -1,12 +1,12 @@
 // What the broker must know of a message's properties before it routes it, read without decoding them all.
 import { Buffer } from "node:buffer";
-import { ChannelError, ConnectionError } from "../../amqp/errors.ts";
+import { ChannelError, ConnectionError } from "../../../amqp/errors.ts";
 import {
   type BasicProperties,
   decodeProperties,
   encodeProperties,
-} from "../../amqp/methods.generated.ts";
-import { WireReader, WireWriter } from "../../amqp/wire.ts";
+} from "../../../amqp/methods.generated.ts";
+import { WireReader, WireWriter } from "../../../amqp/wire.ts";
 
 /** Flag bits of the properties in the content header, in wire order (grammar: class basic). */
 const Flag = {

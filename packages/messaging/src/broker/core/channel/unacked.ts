@@ -1,7 +1,7 @@
 // The deliveries of one channel that wait for an acknowledgement, by delivery tag.
 
-import type { Entry } from "./message.ts";
-import type { Consumer, Queue } from "./queue.ts";
+import type { Entry } from "../message/message.ts";
+import type { Consumer, Queue } from "../queue/queue.ts";
 
 export interface Delivery {
   readonly tag: number;

@@ -1,8 +1,9 @@
 // How many octets of messages are in memory, and which leave it when there are too many.
+
+import type { Queue } from "../queue/queue.ts";
+import type { Residency } from "../queue/ready-list.ts";
+import type { MessageStore } from "../store.ts";
 import type { Entry, Message } from "./message.ts";
-import type { Queue } from "./queue.ts";
-import type { Residency } from "./ready-list.ts";
-import type { MessageStore } from "./store.ts";
 
 /** Below this share of the limit nothing leaves memory. */
 const relievedShare = 0.75;
