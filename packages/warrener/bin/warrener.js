@@ -1,15 +1,19 @@
 #!/usr/bin/env node
-// Written in old syntax, so that an old Node can read it and say what is wrong.
-var needed = [24, 12];
+// Plain old syntax on purpose: an old Node must get as far as the one sentence that says what is wrong.
+import module from "node:module";
+
 var parts = process.versions.node.split(".").map(Number);
-if (parts[0] < needed[0] || (parts[0] === needed[0] && parts[1] < needed[1])) {
+if (parts[0] < 24 || (parts[0] === 24 && parts[1] < 12)) {
   console.error(
-    "error: Warrener needs Node " + needed.join(".") + " or newer, this is " + process.versions.node,
+    "error: Warrener needs Node.js 24.12 or newer, and this is " +
+      process.versions.node +
+      "\n" +
+      "try: npm start or npx warrener, which use the Node.js that npm ci installed",
   );
-  console.error("try: npm start, or npx warrener in its folder: they bring their own Node");
   process.exit(1);
-} else {
-  import("../src/main.ts").then(function (main) {
-    return main.main(process.argv);
-  });
 }
+// Node keeps what it made of our TypeScript, so that a start neither compiles nor loads the compiler; see scripts/precompile.ts.
+module.enableCompileCache(
+  new URL("../../../node_modules/.cache/warrener", import.meta.url).pathname,
+);
+await import("../src/main.ts");

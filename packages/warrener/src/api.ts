@@ -1,86 +1,62 @@
-// The REST API as commands use it: problems become errors with their remedy.
-import { type Connection, readConnection } from "./house.ts";
-import { CliError } from "./command-line/cli-error.ts";
+// The REST API as the commands use it.
+import { EventSourceParserStream } from "eventsource-parser/stream";
+import type { DevEnvironment } from "./data-folder.ts";
+import { CliError } from "./errors.ts";
 
-/** Where a running Warrener is: WARRENER_URL and WARRENER_TOKEN first, then the data folder. */
-export function connectionOf(data: string): Connection {
-  const kept = readConnection(data);
-  const { WARRENER_URL: url, WARRENER_TOKEN: token, AMQP_URL: amqpUrl } = process.env;
-  const connection = {
-    url: url ?? kept?.url,
-    token: token ?? kept?.token,
-    amqpUrl: (url === undefined ? kept?.amqpUrl : amqpUrl) ?? kept?.amqpUrl,
-    metricsUrl: kept?.metricsUrl,
-  };
-  if (connection.url === undefined || connection.token === undefined) {
-    throw new CliError(
-      `nothing was started with the data folder ${data}`,
-      "warrener up, or give its folder with --data",
-    );
-  }
-  return { amqpUrl: "", metricsUrl: "", ...connection } as Connection;
+/** What of a problem (RFC 9457) a person is told. */
+interface ProblemBody {
+  readonly detail?: string;
+  readonly title?: string;
+  readonly remedy?: string;
 }
 
 export class Api {
-  readonly #connection: Connection;
+  readonly #url: string;
+  readonly #token: string;
 
-  constructor(connection: Connection) {
-    this.#connection = connection;
+  constructor({ WARRENER_URL, WARRENER_TOKEN }: DevEnvironment) {
+    this.#url = WARRENER_URL;
+    this.#token = WARRENER_TOKEN;
   }
 
-  /** @throws CliError unless the answer is a success or one of `accept` */
-  async call(path: string, init: RequestInit = {}, accept: readonly number[] = []): Promise<Response> {
-    const { url, token } = this.#connection;
+  /** @throws CliError with the problem's detail and remedy, or when nobody answers */
+  async request(path: string, init: RequestInit = {}): Promise<Response> {
     const headers = new Headers(init.headers);
-    headers.set("authorization", `Bearer ${token}`);
-    let answer: Response;
+    headers.set("authorization", `Bearer ${this.#token}`);
+    let response: Response;
     try {
-      answer = await fetch(url + path, { ...init, headers });
+      response = await fetch(`${this.#url}${path}`, { ...init, headers });
     } catch (cause) {
-      throw new CliError(`nothing answers at ${url}`, "warrener up", { cause });
+      throw new CliError(`nobody answers at ${this.#url}`, {
+        remedy: "warrener up in another terminal",
+        cause,
+      });
     }
-    if (answer.ok || accept.includes(answer.status)) return answer;
-    const problem = (await answer.json().catch(() => ({}))) as { detail?: string; remedy?: string };
-    throw new CliError(
-      problem.detail ?? `${init.method ?? "GET"} ${path}: ${answer.status}`,
-      problem.remedy ?? `look into the log of the gateway`,
-    );
+    if (response.ok) return response;
+    const problem = (await response.json().catch(() => ({}))) as ProblemBody;
+    throw new CliError(problem.detail ?? problem.title ?? `${path} answered ${response.status}`, {
+      ...(problem.remedy === undefined ? {} : { remedy: problem.remedy }),
+    });
   }
 
   async json<T>(path: string, init: RequestInit = {}): Promise<T> {
-    return (await (await this.call(path, init)).json()) as T;
+    return (await (await this.request(path, init)).json()) as T;
   }
 
-  post<T>(path: string, body: unknown): Promise<T> {
-    return this.json(path, {
+  postJson<T>(path: string, body: unknown): Promise<T> {
+    return this.json<T>(path, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify(body),
     });
   }
 
-  /** Makes a queue unless there is one. @returns whether it was made */
-  async ensureQueue(queue: string): Promise<boolean> {
-    const path = `/api/v1/queues/${encodeURIComponent(queue)}`;
-    const { status } = await this.call(path, {}, [404]);
-    if (status !== 404) return false;
-    await this.call(path, { method: "PUT" });
-    return true;
-  }
-
-  /** The data of each server-sent event, until the caller has seen enough. */
-  async *events(path: string, signal: AbortSignal): AsyncGenerator<unknown> {
-    const answer = await this.call(path, { headers: { accept: "text/event-stream" }, signal });
-    const decoder = new TextDecoder();
-    let rest = "";
-    for await (const chunk of (answer.body ?? []) as AsyncIterable<Uint8Array>) {
-      rest += decoder.decode(chunk, { stream: true });
-      const blocks = rest.split("\n\n");
-      rest = blocks.pop() ?? "";
-      for (const block of blocks) {
-        const data = block.split("\n").filter((line) => line.startsWith("data: "));
-        if (data.length > 0) yield JSON.parse(data.map((line) => line.slice(6)).join("\n"));
-      }
-    }
+  /** Server-sent events: the data of each, as JSON. Ends when the server or the caller does. */
+  async *events<T>(path: string, signal: AbortSignal): AsyncGenerator<T> {
+    const response = await this.request(path, { headers: { accept: "text/event-stream" }, signal });
+    const events = (response.body as ReadableStream<Uint8Array>)
+      .pipeThrough(new TextDecoderStream())
+      .pipeThrough(new EventSourceParserStream());
+    for await (const event of events) if (event.event !== "gone") yield JSON.parse(event.data) as T;
   }
 }
