@@ -1,6 +1,7 @@
 // The data folder: what stands where, and the access of whoever may read it.
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseEnv } from "node:util";
 import { CliError } from "./errors.ts";
 
 /** What a client on this machine needs; kept in `dev.env`, readable by its owner alone. */
@@ -44,6 +45,13 @@ export class DataFolder {
     return join(this.path, "dev.env");
   }
 
+  /** The token that local programs have been given, if any was. */
+  get devToken(): string | undefined {
+    return existsSync(this.devEnvFile)
+      ? parseEnv(readFileSync(this.devEnvFile, "utf8"))["WARRENER_TOKEN"]
+      : undefined;
+  }
+
   writeDevEnvironment(values: DevEnvironment): void {
     const lines = Object.entries(values).map(([name, value]) => `${name}=${value}\n`);
     writeFileSync(this.devEnvFile, lines.join(""), { mode: 0o600 });
@@ -84,11 +92,7 @@ export function devEnvironment(dataDir: string): DevEnvironment {
         "warrener up in another terminal, or --data DIR, or set WARRENER_URL and WARRENER_TOKEN",
     });
   }
-  const pairs = readFileSync(file, "utf8")
-    .split("\n")
-    .filter((line) => line.includes("="))
-    .map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]);
-  return Object.fromEntries(pairs);
+  return parseEnv(readFileSync(file, "utf8")) as unknown as DevEnvironment;
 }
 
 function isAlive(pid: number): boolean {

@@ -88,7 +88,9 @@ async function launched(part: Part): ReturnType<Part["start"]> {
 /** A taken port is named with its holder and the flag that moves it. */
 export async function explained(error: PartFailed): Promise<CliError> {
   if (error.code !== "EADDRINUSE" || error.port === undefined) {
-    return new CliError(error.message, "look into the logs folder of the data folder", { cause: error });
+    return new CliError(error.message, "look into the logs folder of the data folder", {
+      cause: error,
+    });
   }
   return portTaken(error.port, error);
 }
@@ -98,7 +100,8 @@ const flags: Readonly<Record<number, string>> = { 5049: "--port", 15692: "--metr
 export async function portTaken(port: number, cause: unknown, flag?: string): Promise<CliError> {
   const holder = await portHolder(port);
   const by = holder === undefined ? "" : ` by ${holder}`;
-  const known = flag ?? flags[port] ?? ((cause as PartFailed).part === "gateway" ? "--port" : "--broker-port");
+  const known =
+    flag ?? flags[port] ?? ((cause as PartFailed).part === "gateway" ? "--port" : "--broker-port");
   const next = port + 1;
   return new CliError(`port ${port} is in use${by}`, `warrener up ${known} ${next}`, { cause });
 }
