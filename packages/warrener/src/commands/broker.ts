@@ -1,36 +1,85 @@
-// `warrener broker`: the broker alone, in this process.
-import { once } from "node:events";
+// `warrener broker`: the embedded broker alone, or as a process of `warrener up`.
 import { join } from "node:path";
-import { openAccess } from "@warrener/access";
-import { startBroker } from "@warrener/messaging";
-import pino from "pino";
-import { messageFirst } from "../logging.ts";
-import type { Settings } from "../settings.ts";
-import { portTaken } from "./up.ts";
+import { Command, Option } from "commander";
+import { createLog, messageFirst } from "../log.ts";
+import { portInUse } from "../ports.ts";
+import { serve } from "../process/child.ts";
+import { parsePort, settings } from "../settings.ts";
 
-export interface BrokerCommand {
-  readonly settings: Settings;
-  readonly allowGuest: boolean;
-  readonly signal: AbortSignal;
-  readonly print: (text: string) => void;
+interface Options {
+  readonly port: number;
+  readonly metricsPort: number;
+  readonly data: string;
+  readonly allowGuest?: boolean;
 }
 
-export async function broker({ settings, allowGuest, signal, print }: BrokerCommand): Promise<void> {
-  const { data, brokerPort, metricsPort } = settings;
-  await using access = await openAccess({ dataDir: data, shard: "broker" });
-  const log = messageFirst(pino({ name: "broker", level: "warn" }, pino.destination(2)));
-  const options = { dataDir: join(data, "broker"), port: brokerPort, metricsPort, guard: access };
-  await using running = await startBroker({ ...options, allowGuest, log }).catch(
-    async (error: NodeJS.ErrnoException & { port?: number }) => {
-      if (error.code !== "EADDRINUSE" || error.port === undefined) throw error;
-      throw await portTaken(error.port, error, error.port === metricsPort ? "--metrics-port" : "--port");
-    },
+export const brokerCommand = new Command("broker")
+  .description("run the embedded AMQP broker alone")
+  .addOption(
+    new Option("--port <port>", "AMQP 0-9-1")
+      .env("WARRENER_BROKER_PORT")
+      .default(5672)
+      .argParser(parsePort),
+  )
+  .addOption(settings.metricsPort())
+  .addOption(settings.data())
+  .option(
+    "--allow-guest",
+    "take guest/guest from this machine, with all rights; for other people's programs and test suites",
+  )
+  .addHelpText(
+    "after",
+    "\nExample:\n  warrener broker --port 5672 --data ./broker-data --allow-guest",
+  )
+  .action(async (options: Options) => {
+    const supervised = process.send !== undefined;
+    const log = messageFirst(createLog("broker"));
+    // Loaded here, so that other commands start without it.
+    const { openAccess } = await import("@warrener/access");
+    const { startBroker } = await import("@warrener/messaging");
+    await serve(async () => {
+      const access = await openAccess({ dataDir: options.data, shard: "broker" });
+      try {
+        const broker = await startBroker({
+          port: options.port,
+          metricsPort: options.metricsPort,
+          dataDir: join(options.data, "broker"),
+          guard: access,
+          allowGuest: options.allowGuest ?? false,
+          log,
+        });
+        if (!supervised) announce(options, broker);
+        return {
+          ports: { amqp: broker.port, metrics: broker.metricsPort ?? 0 },
+          close: async () => {
+            await broker.close();
+            await access[Symbol.asyncDispose]();
+          },
+        };
+      } catch (error) {
+        await access[Symbol.asyncDispose]();
+        throw named(error, options, supervised);
+      }
+    });
+  });
+
+function announce(
+  options: Options,
+  broker: { port: number; metricsPort: number | undefined },
+): void {
+  const who =
+    options.allowGuest === true
+      ? "guest/guest from this machine, with all rights: for development only"
+      : `subjects of ${options.data} with a token: warrener token create --data ${options.data}`;
+  process.stderr.write(
+    `AMQP      amqp://127.0.0.1:${broker.port}/\nMetrics   http://127.0.0.1:${broker.metricsPort}/metrics\nWho       ${who}\n`,
   );
-  print(`AMQP on amqp://127.0.0.1:${running.port} · metrics on http://127.0.0.1:${running.metricsPort}/metrics`);
-  print(
-    allowGuest
-      ? "guest/guest is let in with all rights (--allow-guest), from this machine only"
-      : `credentials: a name and a token as password; warrener token create NAME --data ${data}`,
-  );
-  if (!signal.aborted) await once(signal, "abort");
+}
+
+/** A taken port, with the flag that moves it. */
+function named(error: unknown, { port, metricsPort }: Options, supervised: boolean): unknown {
+  const { code, port: taken } = error as NodeJS.ErrnoException & { port?: number };
+  if (code !== "EADDRINUSE") return error;
+  if (taken === metricsPort) return portInUse(metricsPort, "--metrics-port");
+  return portInUse(port, supervised ? "--broker-port" : "--port");
 }

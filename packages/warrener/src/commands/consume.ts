@@ -1,42 +1,72 @@
-// `warrener consume`: prints each message as it arrives, and acknowledges it.
-import { openTap } from "@warrener/messaging";
-import { CliError } from "../command-line/cli-error.ts";
-import { pretty, toJsonLine } from "../command-line/show-message.ts";
+// `warrener consume`: prints each message of a queue as it arrives, for a person or, when piped, as JSON lines.
+import { styleText } from "node:util";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { devEnvironment } from "../data-folder.ts";
+import { settings } from "../settings.ts";
 
-export interface ConsumeCommand {
-  readonly amqpUrl: string;
-  readonly queue: string;
-  /** Ends after so many. */
-  readonly count: number | undefined;
-  readonly asJson: boolean;
-  readonly write: (text: string) => Promise<void>;
-  readonly signal: AbortSignal;
+interface Options {
+  readonly data: string;
+  readonly json?: boolean;
+  readonly count?: number;
 }
 
-export async function consume(command: ConsumeCommand): Promise<void> {
-  const { amqpUrl: url, queue, count = Number.POSITIVE_INFINITY, asJson, write, signal } = command;
-  const enough = Promise.withResolvers<void>();
-  signal.addEventListener("abort", () => enough.resolve(), { once: true });
+const positive = (text: string): number => {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError("a whole number from 1.");
+};
+
+export const consumeCommand = new Command("consume")
+  .description("print each message of a queue as it arrives, and acknowledge it")
+  .argument("<queue>", "made if it is not there")
+  .addOption(new Option("--count <n>", "stop after so many").argParser(positive))
+  .addOption(settings.data())
+  .addOption(settings.json())
+  .addHelpText(
+    "after",
+    "\nExamples:\n  warrener consume hello\n  warrener consume visits --count 10 | jq .body",
+  )
+  .action(run);
+
+async function run(queue: string, options: Options): Promise<void> {
+  const { AMQP_URL } = devEnvironment(options.data);
+  const { defineWorker } = await import("@warrener/messaging");
+  const pretty = process.stdout.isTTY && options.json !== true;
+  const stopping = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopping.abort());
   let seen = 0;
-  await using tap = openTap({
-    url,
+  const worker = defineWorker({
     queue,
-    receive: async (message) => {
-      if (seen >= count) return Promise.reject(new Error("enough"));
+    concurrency: 1,
+    prefetch: options.count === undefined ? 100 : Math.min(options.count, 100),
+    inbox: false,
+    handle: (body, { messageId, headers }) => {
       seen += 1;
-      await write(asJson ? toJsonLine(message) : pretty(message));
-      if (seen >= count) setImmediate(enough.resolve);
-      return undefined;
+      const at = new Date();
+      process.stdout.write(
+        pretty
+          ? lines(at, messageId, headers, body)
+          : `${JSON.stringify({ at, queue, messageId, headers, body })}\n`,
+      );
+      if (seen === options.count) stopping.abort();
     },
   });
-  const refusal = await Promise.race([tap.ready, enough.promise]);
-  if (refusal !== undefined) {
-    const missing = /NOT.FOUND|404/.test(refusal.message);
-    throw new CliError(
-      missing ? `there is no queue "${queue}"` : refusal.message,
-      missing ? `warrener publish ${queue} '{"n":1}'` : "warrener up, then try again",
-      { cause: refusal },
-    );
-  }
-  await enough.promise;
+  if (pretty) process.stderr.write(`waiting for messages of ${queue}, Ctrl-C to stop\n`);
+  const running = await worker.start({ url: AMQP_URL, signal: stopping.signal });
+  await running.stopped;
+}
+
+function lines(
+  at: Date,
+  messageId: string | undefined,
+  headers: Readonly<Record<string, unknown>>,
+  body: unknown,
+): string {
+  const head = [
+    at.toLocaleTimeString("en-GB"),
+    messageId,
+    ...Object.entries(headers).map(([name, value]) => `${name}=${String(value)}`),
+  ];
+  const text = typeof body === "string" ? body : JSON.stringify(body, null, 2);
+  return `${styleText("dim", head.filter((part) => part !== undefined).join("  "))}\n${text}\n`;
 }

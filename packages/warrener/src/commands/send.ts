@@ -1,129 +1,160 @@
-// `warrener send`: a file goes up, its parts go to a queue, and its journey is followed.
-import { createReadStream } from "node:fs";
+// `warrener send`: a file goes up, its rows go to a queue, and a bar shows what becomes of them.
+import { openAsBlob } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { Readable, Transform } from "node:stream";
 import { SingleBar } from "cli-progress";
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { Api } from "../api.ts";
-import { CliError } from "../command-line/cli-error.ts";
+import { devEnvironment } from "../data-folder.ts";
+import { CliError } from "../errors.ts";
+import { settings } from "../settings.ts";
 
-export const sendModes = ["rows", "lines", "items", "whole", "reference"] as const;
-export type SendMode = (typeof sendModes)[number];
-
-export interface SendCommand {
-  readonly api: Api;
-  readonly file: string;
+interface Options {
   readonly queue: string;
-  readonly as: SendMode;
-  readonly batch: number | undefined;
-  /** Whether to stay until workers have reported everything; only if there are any. */
+  readonly as: "rows" | "lines" | "items" | "whole" | "reference";
+  readonly batch?: number;
   readonly follow: boolean;
-  readonly print: (text: string) => void;
-  /** Undefined where nobody looks. */
-  readonly bar: ((label: string, unit: string) => SingleBar) | undefined;
-  readonly signal: AbortSignal;
+  readonly data: string;
+  readonly json?: boolean;
 }
 
 interface Send {
   readonly id: string;
-  readonly state: string;
+  readonly state: "running" | "done" | "failed";
+  readonly messagesConfirmed: number;
   readonly rowsConfirmed: number;
   readonly rowsRejected: number;
+  readonly rejects: readonly { readonly row: number; readonly reason: string }[];
   readonly error?: string;
 }
 
-export interface Journey {
-  readonly rows: Readonly<Record<"queued" | "done" | "dead" | "retrying" | "retries" | "waiting" | "rejected", number>>;
+interface Journey {
+  readonly rows: Readonly<
+    Record<"queued" | "done" | "dead" | "retrying" | "waiting" | "rejected", number>
+  >;
   readonly sends: readonly Send[];
-  readonly dead: readonly { readonly row: number; readonly error?: string }[];
-  readonly results: readonly { readonly name: string; readonly url: string }[];
+  readonly dead: readonly { readonly row?: number; readonly error?: string }[];
 }
 
-export async function send(command: SendCommand): Promise<void> {
-  const { api, queue, print, as, batch, signal } = command;
-  const bytes = await sizeOf(command.file);
-  if (await api.ensureQueue(queue)) print(`queue ${queue} made; no worker consumes it yet`);
-  const startedAt = performance.now();
-  const file = await upload(command, bytes);
-  const { consumers } = await api.json<{ consumers: number }>(
-    `/api/v1/queues/${encodeURIComponent(queue)}`,
-  );
-  const asked = { queue, as, ...(batch === undefined ? {} : { batch }) };
-  const { id } = await api.post<Send>(`/api/v1/files/${file}/send`, asked);
-  const follow = command.follow && consumers > 0;
-  const journey = await followed(command, file, id, follow);
-  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-  const { queued, done, dead, rejected, waiting } = journey.rows;
-  print(`${basename(command.file)}: ${queued} sent to ${queue} in ${seconds} s (file ${file})`);
-  if (follow) print(`${done} done, ${dead} dead, ${waiting} waiting`);
-  else if (consumers === 0) print(`see them with: warrener consume ${queue}`);
-  for (const { row, error } of journey.dead.slice(0, 5)) print(`  row ${row}: ${error ?? "dead"}`);
-  const failed = journey.sends.find((one) => one.id === id && one.state === "failed");
-  if (failed !== undefined) {
-    throw new CliError(failed.error ?? "the send failed", "send it again: what was sent is not sent twice");
-  }
-  if (rejected > 0 && !signal.aborted) {
-    throw new CliError(
-      `${rejected} rows could not be sent`,
-      `look at ${api.url}/api/v1/files/${file}/journey`,
-    );
-  }
-}
+const count = (text: string): number => {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError("a batch is a whole number from 1.");
+};
 
-async function sizeOf(file: string): Promise<number> {
-  try {
-    const { size } = await stat(file);
-    return size;
-  } catch (cause) {
-    throw new CliError(`cannot read ${file}`, "check the name of the file", { cause });
-  }
-}
+export const sendCommand = new Command("send")
+  .description("upload a file and send it to a queue")
+  .addArgument(new Argument("<file>", "any file; for rows a CSV"))
+  .requiredOption("--queue <queue>", "where it goes; made if it is not there")
+  .addOption(
+    new Option(
+      "--as <mode>",
+      "one message a row (CSV), line or item (JSON), or the file whole or by reference",
+    )
+      .choices(["rows", "lines", "items", "whole", "reference"])
+      .default("rows"),
+  )
+  .addOption(new Option("--batch <n>", "rows, lines or items in one message").argParser(count))
+  .option("--follow", "go on until every row is done or dead", false)
+  .addOption(settings.data())
+  .addOption(settings.json())
+  .addHelpText("after", "\nExample:\n  warrener send visits.csv --queue visits --as rows --follow")
+  .action(run);
 
-async function upload({ api, file, bar }: SendCommand, bytes: number): Promise<string> {
-  const shown = bar?.("upload", "bytes");
-  shown?.start(bytes, 0);
-  const counted = new Transform({
-    transform: (chunk: Buffer, _encoding, done) => {
-      shown?.increment(chunk.length);
-      done(null, chunk);
-    },
+async function run(path: string, options: Options): Promise<void> {
+  const info = await stat(path).catch((cause: unknown) => {
+    throw new CliError(`there is no file ${path}`, { remedy: "check the path", cause });
   });
-  const body = Readable.toWeb(createReadStream(file).pipe(counted)) as ReadableStream;
-  const { id } = await api.json<{ id: string }>(
-    `/api/v1/files?name=${encodeURIComponent(basename(file))}`,
-    {
-      method: "POST",
-      headers: { "content-type": file.endsWith(".csv") ? "text/csv" : "application/octet-stream" },
-      body,
-      duplex: "half",
-    },
-  );
-  shown?.stop();
-  return id;
+  if (!info.isFile()) throw new CliError(`${path} is not a file`, { remedy: "send a single file" });
+  const api = new Api(devEnvironment(options.data));
+  await api.request(`/api/v1/queues/${encodeURIComponent(options.queue)}`, { method: "PUT" });
+  const form = new FormData();
+  form.append("file", await openAsBlob(path), basename(path));
+  const file = await api.json<{ readonly id: string; readonly bytes: number }>("/api/v1/files", {
+    method: "POST",
+    body: form,
+  });
+  const { queue, as, batch } = options;
+  const send = await api.postJson<Send>(`/api/v1/files/${file.id}/send`, {
+    queue,
+    as,
+    ...(batch === undefined ? {} : { batch }),
+  });
+  const journey = await follow(api, file.id, send.id, options);
+  report(path, file.id, send.id, journey, options);
 }
 
-async function followed(
-  { api, bar, signal }: SendCommand,
-  file: string,
-  id: string,
-  follow: boolean,
-): Promise<Journey> {
-  const shown = bar?.(follow ? "worked" : "sent", "rows");
-  shown?.start(1, 0);
-  const seen = new AbortController();
-  const either = AbortSignal.any([seen.signal, signal]);
+/** Shows the journey until the send has ended, with `--follow` until no row waits. */
+async function follow(api: Api, file: string, send: string, options: Options): Promise<Journey> {
+  const bar = process.stderr.isTTY && options.json !== true ? newBar(options.follow) : undefined;
+  const ended = new AbortController();
+  let last: Journey | undefined;
   try {
-    for await (const event of api.events(`/api/v1/files/${file}/journey`, either)) {
-      const journey = event as Journey;
-      const { queued, done, dead, waiting } = journey.rows;
-      shown?.setTotal(Math.max(1, queued));
-      shown?.update(follow ? done + dead : queued);
-      const running = journey.sends.some((one) => one.id === id && one.state === "running");
-      if (!running && (!follow || waiting === 0)) return journey;
+    for await (const journey of api.events<Journey>(
+      `/api/v1/files/${file}/journey`,
+      ended.signal,
+    )) {
+      last = journey;
+      const mine = journey.sends.find((s) => s.id === send);
+      const { queued, done, dead } = journey.rows;
+      bar?.setTotal(Math.max(queued, 1));
+      bar?.update(options.follow ? done + dead : (mine?.rowsConfirmed ?? 0), {
+        queued,
+        done,
+        dead,
+      });
+      if (mine === undefined || mine.state === "running") continue;
+      if (mine.state === "failed" || !options.follow || done + dead >= queued) break;
     }
   } finally {
-    seen.abort();
-    shown?.stop();
+    ended.abort();
+    bar?.stop();
   }
-  throw new CliError("the journey ended early", `warrener status`);
+  if (last === undefined)
+    throw new CliError("the journey ended before it began", { remedy: `warrener status` });
+  return last;
+}
+
+function newBar(following: boolean): SingleBar {
+  const format = following
+    ? " {bar} {percentage}%  queued {queued}  done {done}  dead {dead}  {duration_formatted}"
+    : " {bar} sent {value}  {duration_formatted}";
+  const bar = new SingleBar({
+    format,
+    stream: process.stderr,
+    hideCursor: true,
+    barCompleteChar: "█",
+    barIncompleteChar: "░",
+  });
+  bar.start(1, 0, { queued: 0, done: 0, dead: 0 });
+  return bar;
+}
+
+function report(
+  path: string,
+  file: string,
+  id: string,
+  journey: Journey,
+  { queue, follow, json }: Options,
+): void {
+  const send = journey.sends.find((s) => s.id === id);
+  if (json === true) {
+    process.stdout.write(`${JSON.stringify({ file, queue, ...send, rows: journey.rows })}\n`);
+  } else {
+    const { messagesConfirmed = 0, rowsRejected = 0, rejects = [] } = send ?? {};
+    process.stdout.write(`${basename(path)} → ${queue}: ${messagesConfirmed} messages confirmed\n`);
+    if (rowsRejected > 0) process.stdout.write(`  ${rowsRejected} rows could not be sent\n`);
+    for (const { row, reason } of rejects.slice(0, 5))
+      process.stdout.write(`    row ${row}: ${reason}\n`);
+    if (follow) {
+      process.stdout.write(`  ${journey.rows.done} done, ${journey.rows.dead} dead\n`);
+      for (const { row, error } of journey.dead.slice(0, 5))
+        process.stdout.write(`    row ${row ?? "?"}: ${error ?? ""}\n`);
+    }
+    process.stdout.write(`  journey: /api/v1/files/${file}/journey\n`);
+  }
+  if (send?.state === "failed")
+    throw new CliError(`sending failed: ${send.error ?? "no reason given"}`, {
+      remedy: "send it again: rows that arrived are not sent twice under new ids",
+    });
 }

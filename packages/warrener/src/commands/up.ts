@@ -1,150 +1,161 @@
-// `warrener up`: broker and gateway as child processes, until Ctrl-C.
-import { type ChildProcess, spawn } from "node:child_process";
+// `warrener up`: broker and front door as processes of their own, kept running; the demo on top where it is asked for.
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
-import { CliError } from "../command-line/cli-error.ts";
-import { type Accounts, type Connection, prepareAccounts, writeConnection } from "../house.ts";
-import { portHolder } from "../processes/port-holder.ts";
-import { Part, PartFailed } from "../processes/supervisor.ts";
-import type { Settings } from "../settings.ts";
+import type { Access } from "@warrener/access";
+import { Command } from "commander";
+import { DataFolder, type DevEnvironment } from "../data-folder.ts";
+import { CliError } from "../errors.ts";
+import type { Ready } from "../process/child.ts";
+import { Supervisor } from "../process/supervisor.ts";
+import { settings } from "../settings.ts";
+import { version } from "../version.ts";
 
-const version = "0.1.0";
-const entry = (name: string): URL => new URL(`../processes/${name}-child.ts`, import.meta.url);
-const demoScript = fileURLToPath(
-  new URL("../../../../examples/field-survey/demo.ts", import.meta.url),
-);
-
-export interface UpOptions {
-  readonly settings: Settings;
+interface Options {
+  readonly data: string;
+  readonly port: number;
+  readonly brokerPort: number;
+  readonly metricsPort: number;
   readonly demo: boolean;
-  readonly signal: AbortSignal;
-  readonly print: (text: string) => void;
 }
 
-/** Settles when everything has stopped. @throws CliError when it cannot start */
-export async function up({ settings, demo, signal, print }: UpOptions): Promise<void> {
-  const startedAt = performance.now();
-  if (demo && !existsSync(demoScript)) {
-    throw new CliError("the demo is not part of this installation", "warrener up --no-demo");
-  }
-  const accounts = await prepareAccounts(settings.data);
-  await using parts = new AsyncDisposableStack();
-  const { broker, gateway } = makeParts(settings, print);
-  parts.defer(() => broker.stop());
-  const brokerFacts = await launched(broker);
-  gateway.configure({ brokerPort: brokerFacts["port"] });
-  parts.defer(() => gateway.stop());
-  const gatewayFacts = await launched(gateway);
-  const connection = writeConnection(settings.data, accounts.token, {
-    url: String(gatewayFacts["url"]),
-    amqpPort: Number(brokerFacts["port"]),
-    metricsPort: Number(brokerFacts["metricsPort"]),
+export const upCommand = new Command("up")
+  .description("start everything: broker and front door, restarted when they die")
+  .addOption(settings.data())
+  .addOption(settings.port())
+  .addOption(settings.brokerPort())
+  .addOption(settings.metricsPort())
+  .option("--demo", "run the field survey once everything is up", false)
+  .option("--no-demo", "start everything and nothing more (the default)")
+  .addHelpText("after", "\nExample:\n  warrener up --data ./data --port 8080")
+  .action(run);
+
+async function run(options: Options): Promise<void> {
+  const started = performance.now();
+  const data = new DataFolder(options.data);
+  using claim = data.claim();
+  void claim;
+  const stop = Promise.withResolvers<void>();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.once(signal, () => stop.resolve());
+  const { openAccess } = await import("@warrener/access");
+  await using access = await openAccess({ dataDir: data.path, shard: "cli" });
+  const { devToken, gatewayToken } = tokens(access, data.devToken);
+  await using supervisor = new Supervisor(data.folder("logs"), {
+    died: (name, how, nextInMs) =>
+      say(`${name} ended (${how}), starting it again in ${nextInMs} ms`),
+    back: (name) => say(`${name} is back`),
   });
-  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-  print(banner(settings, accounts, connection, seconds));
-  if (demo) {
-    const child = startDemo(connection);
-    parts.defer(() => stopDemo(child));
-  }
-  if (!signal.aborted) await once(signal, "abort");
-  print("\nStopping …");
+  const broker = await supervisor.start({
+    name: "broker",
+    env: {},
+    args: (last) => brokerArgs(options, last),
+  });
+  const brokerUrl = `amqp://gateway:${gatewayToken}@127.0.0.1:${broker.ports["amqp"]}/`;
+  const gateway = await supervisor.start({
+    name: "gateway",
+    env: { WARRENER_BROKER_URL: brokerUrl },
+    args: (last) => [
+      "gateway",
+      "--data",
+      options.data,
+      "--port",
+      String(last?.ports["http"] ?? options.port),
+    ],
+  });
+  const environment = {
+    WARRENER_URL: `http://127.0.0.1:${gateway.ports["http"]}`,
+    WARRENER_TOKEN: devToken,
+    AMQP_URL: `amqp://dev:${devToken}@127.0.0.1:${broker.ports["amqp"]}/`,
+    METRICS_URL: `http://127.0.0.1:${broker.ports["metrics"]}`,
+  };
+  data.writeDevEnvironment(environment);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  say(
+    data.isNew
+      ? welcome(data, environment, access.firstLink?.code, seconds)
+      : back(data, environment, seconds),
+  );
+  if (options.demo) await Promise.race([demo(environment), stop.promise]);
+  await stop.promise;
+  say("stopping");
 }
 
-function makeParts(settings: Settings, print: UpOptions["print"]): { broker: Part; gateway: Part } {
-  const { data, port, brokerPort, metricsPort } = settings;
-  const logFile = (name: string): string => join(data, "logs", `${name}.log`);
-  const onRestart = (name: string, waitMs: number): void =>
-    print(`${name} ended, starting it again in ${waitMs} ms (log: ${logFile(name)})`);
+/**
+ * Service accounts of this machine: `dev` for whoever sits at it, `gateway` for the front door.
+ * @param kept the token of `dev` that local programs were given; it stays while it is valid
+ */
+function tokens(
+  access: Access,
+  kept: string | undefined,
+): { devToken: string; gatewayToken: string } {
+  const tokenOf = (name: string, role: string): string => {
+    if (access.findSubject(name) === undefined) {
+      access.createSubject({ kind: "serviceAccount", name, groups: [] }, [role]);
+    }
+    return access.replaceToken({ subject: name, name: "warrener up" }).secret;
+  };
+  const isValid =
+    kept !== undefined && access.authenticate({ username: "dev", secret: kept }) !== undefined;
   return {
-    broker: new Part({
-      name: "broker",
-      entry: entry("broker"),
-      config: { data, port: brokerPort, metricsPort },
-      keep: (facts) => ({ port: facts["port"], metricsPort: facts["metricsPort"] }),
-      logFile: logFile("broker"),
-      onRestart,
-    }),
-    gateway: new Part({
-      name: "gateway",
-      entry: entry("gateway"),
-      config: { data, port },
-      keep: (facts) => ({ port: facts["port"] }),
-      logFile: logFile("gateway"),
-      onRestart,
-    }),
+    devToken: isValid ? kept : tokenOf("dev", "developer"),
+    gatewayToken: tokenOf("gateway", "worker"),
   };
 }
 
-async function launched(part: Part): ReturnType<Part["start"]> {
-  try {
-    return await part.start();
-  } catch (error) {
-    throw error instanceof PartFailed ? await explained(error) : error;
-  }
+/** A restart takes the ports that it had, also where any free one was asked for. */
+function brokerArgs({ data, brokerPort, metricsPort }: Options, last: Ready | undefined): string[] {
+  const { amqp = brokerPort, metrics = metricsPort } = last?.ports ?? {};
+  return ["broker", "--data", data, "--port", String(amqp), "--metrics-port", String(metrics)];
 }
 
-/** A taken port is named with its holder and the flag that moves it. */
-export async function explained(error: PartFailed): Promise<CliError> {
-  if (error.code !== "EADDRINUSE" || error.port === undefined) {
-    return new CliError(error.message, "look into the logs folder of the data folder", {
-      cause: error,
-    });
-  }
-  return portTaken(error.port, error);
-}
-
-const flags: Readonly<Record<number, string>> = { 5049: "--port", 15692: "--metrics-port" };
-
-export async function portTaken(port: number, cause: unknown, flag?: string): Promise<CliError> {
-  const holder = await portHolder(port);
-  const by = holder === undefined ? "" : ` by ${holder}`;
-  const known =
-    flag ?? flags[port] ?? ((cause as PartFailed).part === "gateway" ? "--port" : "--broker-port");
-  const next = port + 1;
-  return new CliError(`port ${port} is in use${by}`, `warrener up ${known} ${next}`, { cause });
-}
-
-function banner(
-  { data }: Settings,
-  { firstLink }: Accounts,
-  { url, amqpUrl, metricsUrl }: Connection,
+function welcome(
+  data: DataFolder,
+  env: DevEnvironment,
+  code: string | undefined,
   seconds: string,
 ): string {
-  const folder = relative("", data) || ".";
-  const amqp = new URL(amqpUrl);
-  const heading = `Warrener ${version} · data in ${folder}${firstLink ? " (new)" : ""} · ready in ${seconds} s`;
-  if (firstLink === undefined) {
-    return [
-      heading,
-      `  ${url} · amqp://127.0.0.1:${amqp.port} · credentials in ${join(folder, "dev.env")}`,
-      `  Stop with Ctrl-C · warrener status`,
-    ].join("\n");
-  }
-  return [
-    heading,
-    "",
-    `  Sign in    ${url}/hello#${firstLink.code}   once, within 15 minutes`,
-    `  REST       ${url}/api/v1   documentation at ${url}/docs`,
-    `  AMQP       amqp://127.0.0.1:${amqp.port}   user dev, password in ${join(folder, "dev.env")}`,
-    `  Metrics    ${metricsUrl}`,
-    `  Next       warrener publish hello '{"n":1}'   then   warrener consume hello`,
-    `             warrener send visits.csv --queue visits --as rows`,
-    `  Stop       Ctrl-C; everything stays, and warrener up goes on with it`,
-  ].join("\n");
+  const signIn =
+    code === undefined
+      ? ""
+      : `\n              sign in once, within 15 minutes: ${env.WARRENER_URL}/hello#${code}`;
+  return `Warrener ${version} · data in ${data.path} (new) · ready in ${seconds} s
+
+  Front door  ${env.WARRENER_URL}${signIn}
+  REST        ${env.WARRENER_URL}/api/v1 · try it at ${env.WARRENER_URL}/docs
+  AMQP        ${withoutCredentials(env.AMQP_URL)} · user dev, password in ${data.devEnvFile}
+  Metrics     ${env.METRICS_URL}/metrics · logs in ${data.path}/logs
+  Next        npx warrener consume hello          in another terminal, then
+              npx warrener publish hello '{"n":1}'
+  Stop        Ctrl-C (everything stays in ${data.path})
+`;
 }
 
-function startDemo({ url, token, amqpUrl }: Connection): ChildProcess {
-  return spawn(process.execPath, [demoScript], {
+function back(data: DataFolder, env: DevEnvironment, seconds: string): string {
+  return `Warrener ${version} · data in ${data.path} · ready in ${seconds} s
+  Front door ${env.WARRENER_URL} · AMQP ${withoutCredentials(env.AMQP_URL)} · Metrics ${env.METRICS_URL}/metrics
+  Next       npx warrener status · a new sign-in link: npx warrener token link
+`;
+}
+
+function withoutCredentials(url: string): string {
+  return url.replace(/\/\/[^@]*@/, "//");
+}
+
+const demoProgram = new URL("../../../../examples/field-survey/run.ts", import.meta.url);
+
+/** The field survey, in a process of its own as any worker is. It ends by itself; everything else stays up. */
+async function demo(environment: DevEnvironment): Promise<void> {
+  if (!existsSync(demoProgram))
+    throw new CliError("the demo is not in this installation", { remedy: "warrener up --no-demo" });
+  const child = spawn(process.execPath, [demoProgram.pathname], {
+    env: { ...process.env, ...environment },
     stdio: ["ignore", "inherit", "inherit"],
-    env: { ...process.env, WARRENER_URL: url, WARRENER_TOKEN: token, AMQP_URL: amqpUrl },
   });
+  const [code] = (await once(child, "exit")) as [number | null];
+  if (code !== 0) say("the demo did not end well; everything else is up");
 }
 
-async function stopDemo(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, "exit");
-  child.kill("SIGTERM");
-  await exited;
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
 }
