@@ -83,4 +83,28 @@ export function bindingCases(it: It): void {
     assert.equal(replyCode, 404);
     assert.equal(replyText, `NOT_FOUND - no exchange '${name("none")}' in vhost '/'`);
   });
+
+  it("where both ends of a binding are missing, the 404 names the source", async ({
+    wire,
+    name,
+  }) => {
+    for (const [method, destination] of [
+      ["queue.bind", { queue: name("q"), exchange: name("source") }],
+      ["exchange.bind", { destination: name("x"), source: name("source") }],
+    ] as const) {
+      const client = await wire();
+      client.send(1, method, destination);
+      const { replyText } = await client.expect("channel.close");
+      assert.equal(replyText, `NOT_FOUND - no exchange '${name("source")}' in vhost '/'`, method);
+    }
+  });
+
+  it("unbinding what is not there is no error, whichever end is missing", async (scene) => {
+    const queue = await declareQueue(scene);
+    const gone = scene.name("gone");
+    await scene.channel.unbindQueue(queue, gone, "k");
+    await scene.channel.unbindQueue(gone, "amq.direct", "k");
+    await scene.channel.unbindExchange("amq.direct", gone, "k");
+    await scene.channel.unbindExchange(gone, "amq.direct", "k");
+  });
 }

@@ -1,5 +1,6 @@
 // The life of a queue: declared, shared or exclusive, counted, purged, expired, deleted.
 import assert from "node:assert/strict";
+import { typed } from "../fixtures/field-table.ts";
 import type { It } from "./contract.ts";
 import {
   declareQueue,
@@ -179,5 +180,30 @@ export function queueCases(it: It): void {
     const queue = await declareSharedQueue(scene, { arguments: { "x-queue-type": "quorum" } });
     await sendAll(scene.channel, queue, ["1", "2"], { persistent: true });
     assert.deepEqual(await drain(scene.channel, queue), ["1", "2"]);
+  });
+
+  it("an argument that differs is named with both values", async (scene) => {
+    const queue = await declareQueue(scene, { maxLength: 2 });
+    const reason = await refusal(scene.channel, () =>
+      scene.channel.assertQueue(queue, { exclusive: true, durable: false, maxLength: 3 }),
+    );
+    assert.match(
+      reason.message,
+      /inequivalent arg 'x-max-length' for queue '.*' in vhost '\/': received '3' but current is '2'/,
+    );
+  });
+
+  it("an argument of another integer type but the same value is the same", async ({
+    wire,
+    name,
+  }) => {
+    const client = await wire();
+    for (const wireType of ["I", "l", "s", "b"]) {
+      await client.call(1, "queue.declare", {
+        queue: name("q"),
+        exclusive: true,
+        arguments: { "x-max-length": typed(wireType, 5) },
+      });
+    }
   });
 }
