@@ -4,7 +4,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import type { BrokerCore } from "../core/broker.ts";
-import { type MetricsMode, metricsText } from "../core/metrics/metrics.ts";
+import type { MetricsMode } from "../core/metrics/families.ts";
+import { metricsText } from "../core/metrics/metrics.ts";
 import type { MessageLog } from "./message-log/message-log.ts";
 import { processFigures } from "./process-figures.ts";
 

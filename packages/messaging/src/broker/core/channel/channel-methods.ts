@@ -3,7 +3,8 @@ import { ChannelError, ConnectionError } from "../../../amqp/errors.ts";
 import { integerOf } from "../../../amqp/field-table.ts";
 import type * as amqp from "../../../amqp/methods.generated.ts";
 import { inVhost, type Queue } from "../queue/queue.ts";
-import { type Channel, ChannelConsumer, directReplyTo } from "./channel.ts";
+import { type Channel, directReplyTo } from "./channel.ts";
+import { ChannelConsumer } from "./channel-consumer.ts";
 
 /**
  * Carries out one method on an open channel.

@@ -7,24 +7,14 @@ import type { Connection } from "../connection/connection.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import { type Entry, type Payload, Route } from "../message/message.ts";
 import { type Peek, peekProperties, propertiesOf, withProperties } from "../message/properties.ts";
-import type { Consumer, Queue } from "../queue/queue.ts";
-import { noBody, type Publication, senderRoutes } from "../vhost/vhost.ts";
+import type { Queue } from "../queue/queue.ts";
+import { type Publication, senderRoutes } from "../vhost/vhost.ts";
+import { type ChannelConsumer, shortString } from "./channel-consumer.ts";
 import { Confirms } from "./confirms.ts";
+import { ContentAssembly } from "./content-assembly.ts";
 import { type Delivery, UnackedDeliveries } from "./unacked.ts";
 
-/** Larger messages are refused, as RabbitMQ's default does. */
-export const messageBytesMax = 128 * 1024 * 1024;
 export const directReplyTo = "amq.rabbitmq.reply-to";
-
-/** A publish between its method frame and the end of its body. */
-interface Assembly {
-  readonly publish: BasicPublish;
-  header: Buffer | undefined;
-  peek: Peek | undefined;
-  bodyRest: number;
-  bodySize: number;
-  body: Buffer[];
-}
 
 /** Where the last publish went; good as long as the topology is the same. */
 interface KnownRoute {
@@ -60,7 +50,7 @@ export class Channel {
   readonly counts = { published: 0, confirmed: 0, delivered: 0, acknowledged: 0 };
   replyConsumer: { readonly tag: string; readonly key: string } | undefined;
   #lastTag = 0;
-  #assembly: Assembly | undefined;
+  #assembly: ContentAssembly | undefined;
   #transaction: Transaction = { publishes: [], settlements: [] };
   /** Replies that wait until what they promise is on disk. */
   #held: { readonly batch: number; readonly method: Method }[] = [];
@@ -103,64 +93,21 @@ export class Channel {
   }
 
   beginPublish(publish: BasicPublish): void {
-    this.#assembly = {
-      publish,
-      header: undefined,
-      peek: undefined,
-      bodyRest: 0,
-      bodySize: 0,
-      body: [],
-    };
+    this.#assembly = new ContentAssembly(publish);
   }
 
   /** @param header payload of the content header frame; a view that stays valid */
   contentHeader(header: Buffer): void {
-    const assembly = this.#assembly;
-    if (assembly === undefined || assembly.header !== undefined) {
-      throw new ConnectionError(
-        "UNEXPECTED_FRAME",
-        "expected method frame, got non method frame instead",
-      );
-    }
-    if (header.length < 14) throw new ConnectionError("FRAME_ERROR", "content header too short");
-    const classId = header.readUInt16BE(0);
-    if (classId !== basicClass) {
-      throw new ConnectionError(
-        "UNEXPECTED_FRAME",
-        `expected content header for class ${basicClass}, got one for class ${classId} instead`,
-      );
-    }
-    assembly.bodySize = header.readUInt32BE(4) * 0x1_0000_0000 + header.readUInt32BE(8);
-    assembly.header = header;
-    assembly.bodyRest = assembly.bodySize;
-    if (assembly.bodySize > messageBytesMax) {
+    try {
+      if (this.#expected().header(header)) this.#published();
+    } catch (error) {
       this.#assembly = undefined;
-      throw new ChannelError(
-        "PRECONDITION_FAILED",
-        `message size ${assembly.bodySize} is larger than configured max size ${messageBytesMax}`,
-      );
+      throw error;
     }
-    if (assembly.bodySize === 0) this.#published();
   }
 
   contentBody(piece: Buffer): void {
-    const assembly = this.#assembly;
-    if (assembly?.header === undefined) {
-      throw new ConnectionError(
-        "UNEXPECTED_FRAME",
-        "expected method frame, got non method frame instead",
-      );
-    }
-    if (piece.length === 0) return;
-    assembly.bodyRest -= piece.length;
-    if (assembly.bodyRest < 0) {
-      throw new ConnectionError(
-        "FRAME_ERROR",
-        `body is ${-assembly.bodyRest} octets longer than its header said`,
-      );
-    }
-    assembly.body.push(piece);
-    if (assembly.bodyRest === 0) this.#published();
+    if (this.#expected().body(piece)) this.#published();
   }
 
   /** Gives a consumer a message. */
@@ -267,8 +214,17 @@ export class Channel {
     for (const consumer of this.consumers.values()) consumer.queue.drain();
   }
 
+  #expected(): ContentAssembly {
+    if (this.#assembly !== undefined) return this.#assembly;
+    throw new ConnectionError(
+      "UNEXPECTED_FRAME",
+      "expected method frame, got non method frame instead",
+    );
+  }
+
   #published(): void {
-    const { publish, header, bodySize, body } = this.#assembly as Assembly & { header: Buffer };
+    const { publish, content } = this.#expected();
+    const { header, bodySize, body } = content;
     this.#assembly = undefined;
     this.counts.published += 1;
     const { counters } = this.#broker;
@@ -277,7 +233,7 @@ export class Channel {
     const known = this.#routeOf(publish);
     let peek = peekProperties(header);
     this.#checkUser(peek);
-    let payload: Payload = { route: known.route, header, body: bodySize === 0 ? noBody : body };
+    let payload: Payload = { route: known.route, header, body };
     if (peek.replyTo === directReplyTo) {
       payload = { ...payload, header: this.#withReplyAddress(header) };
       peek = peekProperties(payload.header);
@@ -425,67 +381,6 @@ export class Channel {
         this.send({ method: "basic.nack", deliveryTag, multiple: false, requeue: false }),
     );
   }
-}
-
-const basicClass = 60;
-
-/** A consumer on a channel, as its queue sees it. */
-export class ChannelConsumer implements Consumer {
-  readonly tag: string;
-  readonly wireTag: Buffer;
-  readonly noAck: boolean;
-  readonly exclusive: boolean;
-  readonly priority: number;
-  readonly prefetch: number;
-  readonly arguments: FieldTable;
-  readonly queue: Queue;
-  readonly channel: Channel;
-  unacked = 0;
-
-  constructor(
-    channel: Channel,
-    queue: Queue,
-    options: {
-      tag: string;
-      noAck: boolean;
-      exclusive: boolean;
-      priority: number;
-      arguments: FieldTable;
-    },
-  ) {
-    this.channel = channel;
-    this.queue = queue;
-    this.tag = options.tag;
-    this.wireTag = shortString(options.tag);
-    this.noAck = options.noAck;
-    this.exclusive = options.exclusive;
-    this.priority = options.priority;
-    this.arguments = options.arguments;
-    this.prefetch = channel.prefetch;
-  }
-
-  get ready(): boolean {
-    const { channel } = this;
-    if (channel.closing || !channel.connection.canTakeMore) return false;
-    if (this.noAck) return true;
-    if (this.prefetch > 0 && this.unacked >= this.prefetch) return false;
-    return channel.globalPrefetch === 0 || channel.unacked.size < channel.globalPrefetch;
-  }
-
-  deliver(entry: Entry): void {
-    this.channel.deliver(this, this.queue, entry);
-  }
-
-  cancelled(): void {
-    this.channel.consumers.delete(this.tag);
-    if (!this.channel.connection.capabilities.has("consumer_cancel_notify")) return;
-    this.channel.send({ method: "basic.cancel", consumerTag: this.tag, nowait: true });
-  }
-}
-
-function shortString(text: string): Buffer {
-  const bytes = Buffer.from(text);
-  return Buffer.concat([Buffer.from([bytes.length]), bytes]);
 }
 
 function listOf<K, V>(lists: Map<K, V[]>, key: K): V[] {

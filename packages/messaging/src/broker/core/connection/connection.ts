@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import type { Subject } from "@warrener/access";
 import { Frame, ReplyCode } from "../../../amqp/constants.generated.ts";
 import { ChannelError, ConnectionError } from "../../../amqp/errors.ts";
-import { type FieldTable, readTable, textOf } from "../../../amqp/field-table.ts";
+import type { FieldTable } from "../../../amqp/field-table.ts";
 import { erlangBinary, FrameParser } from "../../../amqp/frame-parser.ts";
 import {
   type BasicPublish,
@@ -19,6 +19,15 @@ import type { BrokerCore } from "../broker.ts";
 import { Channel } from "../channel/channel.ts";
 import { handleChannelMethod } from "../channel/channel-methods.ts";
 import type { VirtualHost } from "../vhost/vhost.ts";
+import {
+  agreedLimits,
+  capabilitiesOf,
+  isProtocolHeader,
+  limits,
+  protocolHeader,
+  readCredentials,
+} from "./handshake.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import { Output } from "./output.ts";
 
 /** What a connection asks of its socket. */
@@ -33,16 +42,10 @@ export interface Peer {
 
 type State = "header" | "start" | "tune" | "open" | "admitting" | "running" | "closing" | "closed";
 
-/** What is offered in connection.tune; a client may take less (§1.4.2.6). */
-export const limits = { channelMax: 2047, frameMax: 131_072, heartbeatSeconds: 60 } as const;
-
 /** A client that may not come in hears nothing for this long, so that guessing is slow; RabbitMQ does the same. */
 const silenceMs = 3000;
 /** Unsent output above which nothing more is delivered to this connection. */
 const outputMaxBytes = 1024 * 1024;
-
-const protocolHeader = Buffer.from([0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1]);
-const olderHeader = Buffer.from([0x41, 0x4d, 0x51, 0x50, 1, 1, 0, 9]);
 
 export class Connection {
   readonly broker: BrokerCore;
@@ -65,9 +68,7 @@ export class Connection {
   /** Chunks that arrive while the access log admits the connection. */
   #inbox: Buffer[] = [];
   #heldBack = false;
-  #receivedSince = true;
-  #sentSince = false;
-  #missedBeats = 0;
+  readonly #heartbeat = new Heartbeat();
   #cancelTimer: (() => void) | undefined;
   /** The last basic.publish as it was on the wire: publishers repeat themselves, and comparing is cheaper than decoding. */
   #lastPublish: { readonly wire: Buffer; readonly method: BasicPublish } | undefined;
@@ -104,7 +105,7 @@ export class Connection {
   receive(chunk: Buffer): void {
     this.counts.incomingBytes += chunk.length;
     this.counts.incomingPackets += 1;
-    this.#receivedSince = true;
+    this.#heartbeat.received();
     if (this.#state === "closed") return;
     if (this.#state === "admitting") {
       this.#inbox.push(chunk);
@@ -122,7 +123,7 @@ export class Connection {
 
   /** Says that output waits. */
   outputWaits(): void {
-    this.#sentSince = true;
+    this.#heartbeat.sent();
     this.peer.wantsToWrite();
   }
 
@@ -135,10 +136,11 @@ export class Connection {
 
   /** The socket is gone: whatever was unacknowledged goes back to its queue. */
   closed(): void {
+    this.#cancelTimer?.();
+    this.#heartbeat.stop();
     if (this.#state === "closed") return;
     const wasOpen = this.#vhost !== undefined;
     this.#state = "closed";
-    this.#cancelTimer?.();
     this.#end();
     if (wasOpen) this.broker.connectionClosed(this);
   }
@@ -181,7 +183,7 @@ export class Connection {
     if (this.#header.length < protocolHeader.length) return undefined;
     const header = this.#header.subarray(0, protocolHeader.length);
     const rest = this.#header.subarray(protocolHeader.length);
-    if (!header.equals(protocolHeader) && !header.equals(olderHeader)) {
+    if (!isProtocolHeader(header)) {
       // §4.2.2: say which protocol is spoken here, then close.
       this.output.raw(protocolHeader);
       this.outputWaits();
@@ -347,12 +349,7 @@ export class Connection {
 
   #startOk({ clientProperties, mechanism, response }: ConnectionStartOk): void {
     this.clientProperties = clientProperties;
-    const capabilities = clientProperties.get("capabilities");
-    if (capabilities?.tag === "F") {
-      this.capabilities = new Set(
-        [...capabilities.value].filter(([, v]) => v.value === true).map(([name]) => name),
-      );
-    }
+    this.capabilities = capabilitiesOf(clientProperties);
     const credentials = readCredentials(mechanism, response);
     this.broker.counters.authAttempts += 1;
     this.#subject = credentials && this.broker.guard.authenticate(credentials);
@@ -370,23 +367,12 @@ export class Connection {
     this.#send({ method: "connection.tune", channelMax, frameMax, heartbeat });
   }
 
-  #tuneOk({ channelMax, frameMax, heartbeat }: ConnectionTuneOk): void {
-    if (frameMax !== 0 && (frameMax < Frame.MIN_SIZE || frameMax > limits.frameMax)) {
-      throw new ConnectionError(
-        "NOT_ALLOWED",
-        `negotiated frame_max = ${frameMax} is outside ${Frame.MIN_SIZE} to ${limits.frameMax}`,
-      );
-    }
-    if (channelMax === 0 || channelMax > limits.channelMax) {
-      throw new ConnectionError(
-        "NOT_ALLOWED",
-        `negotiated channel_max = ${channelMax} is outside 1 to ${limits.channelMax}`,
-      );
-    }
+  #tuneOk(method: ConnectionTuneOk): void {
+    const { channelMax, frameMax, heartbeatSeconds } = agreedLimits(method);
     this.channelMax = channelMax;
-    this.output.frameMax = frameMax === 0 ? limits.frameMax : frameMax;
-    this.#parser.frameMax = this.output.frameMax;
-    this.heartbeatSeconds = heartbeat;
+    this.output.frameMax = frameMax;
+    this.#parser.frameMax = frameMax;
+    this.heartbeatSeconds = heartbeatSeconds;
     this.#state = "open";
   }
 
@@ -416,7 +402,13 @@ export class Connection {
     this.#vhost = vhost;
     this.#state = "running";
     this.#cancelTimer?.();
-    this.#startHeartbeat();
+    this.#heartbeat.start(this.heartbeatSeconds, this.broker.clock, {
+      beat: () => {
+        this.output.heartbeat();
+        this.peer.wantsToWrite();
+      },
+      silence: () => this.peer.end(),
+    });
     this.broker.connectionOpened(this);
     this.#send({ method: "connection.open-ok", knownHosts: "" });
     try {
@@ -425,23 +417,6 @@ export class Connection {
       this.#fail(error);
     }
     for (const chunk of this.#inbox.splice(0)) this.receive(chunk);
-  }
-
-  /** A beat at half the interval each way; two intervals without a sign of life are the end (§4.2.7). */
-  #startHeartbeat(): void {
-    if (this.heartbeatSeconds === 0) return;
-    const beat = (): void => {
-      if (!this.#sentSince) {
-        this.output.heartbeat();
-        this.peer.wantsToWrite();
-      }
-      this.#sentSince = false;
-      this.#missedBeats = this.#receivedSince ? 0 : this.#missedBeats + 1;
-      this.#receivedSince = false;
-      if (this.#missedBeats >= 4) return this.peer.end();
-      this.#cancelTimer = this.broker.clock.schedule(this.heartbeatSeconds * 500, beat);
-    };
-    this.#cancelTimer = this.broker.clock.schedule(this.heartbeatSeconds * 500, beat);
   }
 
   #closeChannel(channel: Channel, error: ChannelError): void {
@@ -534,26 +509,6 @@ function sameOctets(wire: Buffer, buffer: Buffer, start: number, end: number): b
   if (wire.length !== size) return false;
   for (let i = 0; i < size; i++) if (wire[i] !== buffer[start + i]) return false;
   return true;
-}
-
-function readCredentials(
-  mechanism: string,
-  response: Buffer,
-): { username: string; secret: string } | undefined {
-  if (mechanism === "PLAIN") {
-    const [, username, secret, more] = response.toString("utf8").split("\0");
-    return username === undefined || secret === undefined || more !== undefined
-      ? undefined
-      : { username, secret };
-  }
-  if (mechanism !== "AMQPLAIN") return undefined;
-  // A field table without its length: LOGIN and PASSWORD.
-  const sized = Buffer.alloc(4 + response.length);
-  sized.writeUInt32BE(response.length, 0);
-  response.copy(sized, 4);
-  const table = readTable(new WireReader(sized));
-  const [username, secret] = [textOf(table.get("LOGIN")), textOf(table.get("PASSWORD"))];
-  return username === undefined || secret === undefined ? undefined : { username, secret };
 }
 
 function expectedHeader(): ConnectionError {

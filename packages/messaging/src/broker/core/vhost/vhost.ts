@@ -1,5 +1,4 @@
 // A virtual host: its exchanges, queues and bindings, how they are declared, and the way of a message through them.
-import { Buffer } from "node:buffer";
 import { ChannelError, ConnectionError } from "../../../amqp/errors.ts";
 import { emptyTable, type FieldTable, textOf } from "../../../amqp/field-table.ts";
 import type { Clock } from "../clock.ts";
@@ -16,12 +15,16 @@ import { type Entry, Message, type Payload, Route } from "../message/message.ts"
 import { type Peek, peekProperties, propertiesOf, withProperties } from "../message/properties.ts";
 import { isCycle, propertiesAfterDeath } from "../queue/dead-letter.ts";
 import { type DeathReason, entryFor, inVhost, Queue, type QueueHost } from "../queue/queue.ts";
-import {
-  checkEquivalent,
-  checkEquivalentQueue,
-  readQueueArguments,
-} from "../queue/queue-arguments.ts";
+import { readQueueArguments } from "../queue/queue-arguments.ts";
 import type { MessageStore, StoredShare } from "../store.ts";
+import {
+  checkOwner,
+  checkSameExchange,
+  checkSameQueue,
+  type ExchangeDeclaration,
+  refuseDefault,
+  refuseReserved,
+} from "./declarations.ts";
 import { type Definition, decodeArguments, encodeArguments } from "./definitions.ts";
 
 /** What all virtual hosts of a broker share. */
@@ -118,18 +121,18 @@ export class VirtualHost {
     const queue = this.queues.get(name);
     if (queue === undefined)
       throw new ChannelError("NOT_FOUND", `no ${inVhost("queue", name, this.name)}`);
-    this.#checkOwner(queue, owner);
+    checkOwner(queue.options, owner);
     return queue;
   }
 
   /** @throws ChannelError PRECONDITION_FAILED when it stands with other properties; ConnectionError for an unknown type */
-  declareExchange(options: Omit<ExchangeOptions, "type"> & { readonly type: string }): void {
+  declareExchange(options: ExchangeDeclaration): void {
     const type = exchangeTypes.find((known) => known === options.type);
     if (type === undefined)
       throw new ConnectionError("COMMAND_INVALID", `unknown exchange type '${options.type}'`);
-    this.#refuseDefault(options.name);
+    refuseDefault(options.name);
     const there = this.exchanges.get(options.name);
-    if (there !== undefined) return this.#checkSameExchange(there.options, options);
+    if (there !== undefined) return checkSameExchange(there.options, options, this.name);
     refuseReserved("exchange", options.name);
     const alternate = options.arguments.get("alternate-exchange");
     if (alternate !== undefined && textOf(alternate) === undefined) {
@@ -157,7 +160,7 @@ export class VirtualHost {
 
   /** Deleting what is not there is no error. @throws ChannelError when it may not go */
   removeExchange(name: string, ifUnused: boolean): void {
-    this.#refuseDefault(name);
+    refuseDefault(name);
     const exchange = this.exchanges.get(name);
     const inVh = inVhost("exchange", name, this.name);
     if (name.startsWith("amq.")) {
@@ -174,8 +177,8 @@ export class VirtualHost {
     this.#context.counters.queuesDeclared += 1;
     const there = declaration.name === "" ? undefined : this.queues.get(declaration.name);
     if (there !== undefined) {
-      this.#checkOwner(there, owner);
-      this.#checkSameQueue(there, declaration);
+      checkOwner(there.options, owner);
+      checkSameQueue(there.options, declaration);
       there.touch();
       return there;
     }
@@ -216,7 +219,7 @@ export class VirtualHost {
   removeQueue(name: string, owner: object, only: { ifUnused: boolean; ifEmpty: boolean }): number {
     const queue = this.queues.get(name);
     if (queue === undefined) return 0;
-    this.#checkOwner(queue, owner);
+    checkOwner(queue.options, owner);
     const inVh = inVhost("queue", name, this.name);
     if (only.ifUnused && queue.consumers.length > 0)
       throw new ChannelError("PRECONDITION_FAILED", `${inVh} in use`);
@@ -239,7 +242,7 @@ export class VirtualHost {
 
   /** Binding twice is no error. */
   bind(source: string, destination: Destination, routingKey: string, args: FieldTable): void {
-    this.#refuseDefault(source);
+    refuseDefault(source);
     const from = this.exchange(source);
     from.check(args);
     if (from.find(destination, routingKey, args) !== undefined) return;
@@ -250,7 +253,7 @@ export class VirtualHost {
 
   /** Unbinding what is not bound is no error. */
   unbind(source: string, destination: Destination, routingKey: string, args: FieldTable): void {
-    this.#refuseDefault(source);
+    refuseDefault(source);
     const from = this.exchange(source);
     const binding = from.find(destination, routingKey, args);
     if (binding === undefined) return;
@@ -480,39 +483,6 @@ export class VirtualHost {
     if (object.kind === "exchange") return object.options.durable;
     return object.options.durable && object.options.exclusiveOwner === undefined;
   }
-
-  #refuseDefault(exchange: string): void {
-    if (exchange !== "") return;
-    throw new ChannelError("ACCESS_REFUSED", "operation not permitted on the default exchange");
-  }
-
-  #checkOwner(queue: Queue, owner: object): void {
-    const { exclusiveOwner } = queue.options;
-    if (exclusiveOwner === undefined || exclusiveOwner === owner) return;
-    throw lockedError(queue.name, this.name);
-  }
-
-  #checkSameExchange(
-    current: ExchangeOptions,
-    received: Omit<ExchangeOptions, "type"> & { type: string },
-  ): void {
-    const inVh = inVhost("exchange", received.name, this.name);
-    checkSame("type", current.type, received.type, inVh);
-    checkSame("durable", current.durable, received.durable, inVh);
-    checkSame("auto_delete", current.autoDelete, received.autoDelete, inVh);
-    checkSame("internal", current.internal, received.internal, inVh);
-    checkEquivalent(current.arguments, received.arguments, ["alternate-exchange"], inVh);
-  }
-
-  #checkSameQueue({ options }: Queue, received: QueueDeclaration): void {
-    const inVh = inVhost("queue", options.name, this.name);
-    checkSame("durable", options.durable, received.durable, inVh);
-    if ((options.exclusiveOwner === undefined) !== (received.exclusiveOwner === undefined)) {
-      throw lockedError(options.name, this.name);
-    }
-    checkSame("auto_delete", options.autoDelete, received.autoDelete, inVh);
-    checkEquivalentQueue(options.arguments, received.arguments, inVh);
-  }
 }
 
 /** Further routing keys that the sender put into CC and BCC. @throws ChannelError when one is no list of text */
@@ -536,34 +506,3 @@ function erlangType(tag: string): string {
 function addDefined<T>(set: Set<T>, value: T | undefined): void {
   if (value !== undefined) set.add(value);
 }
-
-function refuseReserved(kind: "queue" | "exchange", name: string): void {
-  if (!name.startsWith("amq.")) return;
-  throw new ChannelError(
-    "ACCESS_REFUSED",
-    `${kind} name '${name}' contains reserved prefix 'amq.*'`,
-  );
-}
-
-function checkSame(
-  property: string,
-  current: string | boolean,
-  received: string | boolean,
-  inObject: string,
-): void {
-  if (current === received) return;
-  throw new ChannelError(
-    "PRECONDITION_FAILED",
-    `inequivalent arg '${property}' for ${inObject}: received '${received}' but current is '${current}'`,
-  );
-}
-
-function lockedError(queue: string, vhost: string): ChannelError {
-  return new ChannelError(
-    "RESOURCE_LOCKED",
-    `cannot obtain exclusive access to locked ${inVhost("queue", queue, vhost)}. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.`,
-  );
-}
-
-/** An empty body, for messages that have none. */
-export const noBody: readonly Buffer[] = [];
