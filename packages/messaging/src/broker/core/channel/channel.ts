@@ -251,7 +251,8 @@ export class Channel {
       this.#unrouted(publish, sent);
       return;
     }
-    const { refused, batch } = vhost.publish(sent, queues);
+    const { refused, batch, routed } = vhost.publish(sent, queues);
+    this.#broker.counters.messagesRouted += routed;
     if (this.mode !== "confirm") return;
     if (refused) this.confirms.refused();
     else this.confirms.published(batch);

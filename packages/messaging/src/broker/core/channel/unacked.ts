@@ -50,6 +50,14 @@ export class UnackedDeliveries {
     return [delivery];
   }
 
+  /** What waits, oldest first, without taking it. */
+  *[Symbol.iterator](): Generator<Delivery> {
+    for (let at = this.#head; at < this.#window.length; at++) {
+      const delivery = this.#window[at];
+      if (delivery !== undefined) yield delivery;
+    }
+  }
+
   /** Everything that waits, oldest first. */
   takeAll(): Delivery[] {
     const all = this.#window.filter((delivery) => delivery !== undefined);

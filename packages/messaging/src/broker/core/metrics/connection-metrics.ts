@@ -62,6 +62,7 @@ function channelLabels(channel: Channel): Record<string, string> {
   return { channel: `${channel.connection.peer.address} (${channel.number})` };
 }
 
+/** RabbitMQ labels connections `channel`, and so do we: dashboards sum over it. */
 export function connectionFamilies(core: BrokerCore, mode: MetricsMode): Family[] {
   const connections = [...core.connections];
   const family = (
@@ -73,7 +74,7 @@ export function connectionFamilies(core: BrokerCore, mode: MetricsMode): Family[
     name: `rabbitmq_connection_${name}`,
     type,
     help,
-    samples: samplesOf(mode, connections, (c) => ({ connection: c.peer.address }), of),
+    samples: samplesOf(mode, connections, (c) => ({ channel: c.peer.address }), of),
   });
   return [
     family(

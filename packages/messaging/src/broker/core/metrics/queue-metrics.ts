@@ -6,12 +6,20 @@ import type { ReadyList } from "../queue/ready-list.ts";
 import { type MetricsMode, samplesOf } from "./families.ts";
 import type { Family } from "./metrics-text.ts";
 
+/** What of a queue's messages has its octets in memory, counted when asked, since it changes behind the queue's back. */
+interface InMemory {
+  ready: number;
+  readyBytes: number;
+  unacked: number;
+  unackedBytes: number;
+}
+
 /** One family for each figure of a queue. */
-const queueFigures: readonly (readonly [
+const figures: readonly (readonly [
   string,
   Family["type"],
   string,
-  (queue: Queue, nowMs: number) => number,
+  (queue: Queue, ram: InMemory, nowMs: number) => number,
 ])[] = [
   ["messages_ready", "gauge", "Messages ready to be delivered to consumers", (q) => q.ready],
   [
@@ -27,16 +35,32 @@ const queueFigures: readonly (readonly [
     (q) => q.ready + q.unacked,
   ],
   ["consumers", "gauge", "Consumers on a queue", (q) => q.consumers.length],
-  ["consumer_capacity", "gauge", "Consumer capacity", capacity],
-  ["consumer_utilisation", "gauge", "Same as consumer capacity", capacity],
+  ["consumer_capacity", "gauge", "Consumer capacity", (q, _, nowMs) => capacity(q, nowMs)],
+  [
+    "consumer_utilisation",
+    "gauge",
+    "Same as consumer capacity",
+    (q, _, nowMs) => capacity(q, nowMs),
+  ],
   [
     "messages_ram",
     "gauge",
     "Ready and unacknowledged messages stored in memory",
-    (q) => q.resident + q.unacked,
+    (_, ram) => ram.ready + ram.unacked,
   ],
-  ["messages_ready_ram", "gauge", "Ready messages stored in memory", (q) => q.resident],
-  ["messages_unacked_ram", "gauge", "Unacknowledged messages stored in memory", (q) => q.unacked],
+  [
+    "messages_ram_bytes",
+    "gauge",
+    "Size of ready and unacknowledged messages stored in memory",
+    (_, ram) => ram.readyBytes + ram.unackedBytes,
+  ],
+  ["messages_ready_ram", "gauge", "Ready messages stored in memory", (_, ram) => ram.ready],
+  [
+    "messages_unacked_ram",
+    "gauge",
+    "Unacknowledged messages stored in memory",
+    (_, ram) => ram.unacked,
+  ],
   [
     "messages_persistent",
     "gauge",
@@ -62,7 +86,13 @@ const queueFigures: readonly (readonly [
     "Size in bytes of all unacknowledged messages",
     (q) => q.unackedBytes,
   ],
-  ["messages_paged_out", "gauge", "Messages paged out to disk", (q) => q.ready - q.resident],
+  ["messages_paged_out", "gauge", "Messages paged out to disk", (q, ram) => q.ready - ram.ready],
+  [
+    "messages_paged_out_bytes",
+    "gauge",
+    "Size in bytes of messages paged out to disk",
+    (q, ram) => q.readyBytes - ram.readyBytes,
+  ],
   [
     "disk_reads_total",
     "counter",
@@ -85,13 +115,16 @@ const queueFigures: readonly (readonly [
 
 export function queueFamilies(core: BrokerCore, mode: MetricsMode): Family[] {
   const queues = [...core.vhosts.values()].flatMap((vhost) => [...vhost.queues.values()]);
+  const inMemory = countInMemory(core, queues);
   const nowMs = core.clock.now();
-  const families = queueFigures.map(
+  const families = figures.map(
     ([name, type, help, of]): Family => ({
       name: `rabbitmq_queue_${name}`,
       type,
       help,
-      samples: samplesOf(mode, queues, queueLabels, (queue) => of(queue, nowMs)),
+      samples: samplesOf(mode, queues, queueLabels, (queue) =>
+        of(queue, inMemory.get(queue) ?? nothing, nowMs),
+      ),
     }),
   );
   const heads = queues.flatMap((queue) => {
@@ -105,6 +138,33 @@ export function queueFamilies(core: BrokerCore, mode: MetricsMode): Family[] {
     samples: mode === "per-object" ? heads : [],
   });
   return families;
+}
+
+const nothing: InMemory = { ready: 0, readyBytes: 0, unacked: 0, unackedBytes: 0 };
+
+/** Walks what is in memory, which is bounded, and not what waits, which is not. */
+function countInMemory(core: BrokerCore, queues: readonly Queue[]): ReadonlyMap<Queue, InMemory> {
+  const counts = new Map(queues.map((queue) => [queue, { ...nothing }]));
+  for (const [queue, count] of counts) {
+    for (const list of queue.lists) {
+      for (const { message } of list.residents()) {
+        if (message.payload === undefined) continue;
+        count.ready += 1;
+        count.readyBytes += message.bodySize;
+      }
+    }
+  }
+  for (const { channels } of core.connections) {
+    for (const { unacked } of channels.values()) {
+      for (const { queue, entry } of unacked) {
+        const count = counts.get(queue);
+        if (count === undefined || entry.message.payload === undefined) continue;
+        count.unacked += 1;
+        count.unackedBytes += entry.message.bodySize;
+      }
+    }
+  }
+  return counts;
 }
 
 function queueLabels(queue: Queue): Record<string, string> {

@@ -313,7 +313,6 @@ export class VirtualHost {
     );
     const batch = peek.persistent ? this.#store(message, takers, entries) : 0;
     for (let i = 0; i < takers.length; i++) (takers[i] as Queue).enqueue(entries[i] as Entry);
-    this.#context.counters.messagesRouted += takers.length;
     return { routed: takers.length, refused, batch };
   }
 
