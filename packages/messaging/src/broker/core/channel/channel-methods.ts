@@ -122,10 +122,14 @@ function exchangeBinding(channel: Channel, method: amqp.ExchangeBind | amqp.Exch
   const { source, routingKey, nowait } = method;
   channel.connection.authorize("bind", "exchanges", method.destination);
   if (source === "" || method.destination === "") throw onDefaultExchange();
-  const destination = vhost.exchange(method.destination);
   const binds = method.method === "exchange.bind";
-  if (binds) vhost.bind(source, destination, routingKey, method.arguments);
-  else vhost.unbind(source, destination, routingKey, method.arguments);
+  if (binds) {
+    vhost.exchange(source); // RabbitMQ names the source when both ends are missing
+    vhost.bind(source, vhost.exchange(method.destination), routingKey, method.arguments);
+  } else {
+    const destination = vhost.exchanges.get(method.destination);
+    vhost.unbind(source, destination, routingKey, method.arguments);
+  }
   if (nowait) return;
   channel.reply(
     { method: binds ? "exchange.bind-ok" : "exchange.unbind-ok" },
@@ -187,12 +191,13 @@ function queueBinding(channel: Channel, method: amqp.QueueBind | amqp.QueueUnbin
   channel.connection.authorize("bind", "queues", name);
   const routingKey = method.routingKey === "" && method.queue === "" ? name : method.routingKey;
   if (exchange === "") throw onDefaultExchange();
-  const queue = vhost.queue(name, channel.connection);
   if (method.method === "queue.unbind") {
-    vhost.unbind(exchange, queue, routingKey, method.arguments);
+    const bound = vhost.queues.has(name) ? vhost.queue(name, channel.connection) : undefined;
+    vhost.unbind(exchange, bound, routingKey, method.arguments);
     return channel.reply({ method: "queue.unbind-ok" }, definitionBatch(channel));
   }
-  vhost.bind(exchange, queue, routingKey, method.arguments);
+  vhost.exchange(exchange); // RabbitMQ names the source when both ends are missing
+  vhost.bind(exchange, vhost.queue(name, channel.connection), routingKey, method.arguments);
   if (!method.nowait) channel.reply({ method: "queue.bind-ok" }, definitionBatch(channel));
 }
 

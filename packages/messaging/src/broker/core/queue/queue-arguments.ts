@@ -121,7 +121,7 @@ export function checkEquivalent(
     if (was === is || (was !== undefined && is !== undefined && sameValue(was, is))) continue;
     throw new ChannelError(
       "PRECONDITION_FAILED",
-      `inequivalent arg '${name}' for ${inObject}: received ${described(is)} but current is ${described(was)}`,
+      `inequivalent arg '${name}' for ${inObject}: received ${described(is, was)} but current is ${described(was, is)}`,
     );
   }
 }
@@ -141,8 +141,10 @@ function withType(args: FieldTable): FieldTable {
   return new Map([...args].filter(([name]) => name !== "x-queue-type"));
 }
 
-function described(field: FieldValue | undefined): string {
+/** As RabbitMQ says it: two values are named alone, one against none with its type. */
+function described(field: FieldValue | undefined, other: FieldValue | undefined): string {
   if (field === undefined) return "none";
   const value = textOf(field) ?? integerOf(field) ?? (field.tag === "t" ? field.value : "...");
+  if (other !== undefined) return `'${value}'`;
   return `the value '${value}' of type '${tagName(field)}'`;
 }

@@ -360,20 +360,16 @@ export class Queue {
     return best;
   }
 
-  /** Drops from the head what is beyond the queue's length, the oldest first. */
+  /** Drops from the head what is beyond the queue's length: of the highest priority the oldest, as RabbitMQ does. */
   #dropSurplus(): void {
     const { maxLength, maxLengthBytes, overflow } = this.options.settings;
     if (overflow !== "drop-head" || (maxLength === undefined && maxLengthBytes === undefined))
       return;
     while (this.ready > (maxLength ?? Infinity) || this.readyBytes > (maxLengthBytes ?? Infinity)) {
-      const entry = this.#shiftLowest();
+      const entry = this.#shift();
       if (entry === undefined) return;
       this.#host.died(this, entry, "maxlen");
     }
-  }
-
-  #shiftLowest(): Entry | undefined {
-    return this.#ready.find((list) => list.length > 0)?.shift();
   }
 
   /** Messages expire at the head only, as in RabbitMQ: one that waits behind a longer-lived one goes when it gets there. */

@@ -251,10 +251,16 @@ export class VirtualHost {
     this.#defineBinding("bind", from, destination, routingKey, args);
   }
 
-  /** Unbinding what is not bound is no error. */
-  unbind(source: string, destination: Destination, routingKey: string, args: FieldTable): void {
+  /** Unbinding what is not bound, or not there at all, is no error. */
+  unbind(
+    source: string,
+    destination: Destination | undefined,
+    routingKey: string,
+    args: FieldTable,
+  ): void {
     refuseDefault(source);
-    const from = this.exchange(source);
+    const from = this.exchanges.get(source);
+    if (from === undefined || destination === undefined) return;
     const binding = from.find(destination, routingKey, args);
     if (binding === undefined) return;
     this.#defineBinding("unbind", from, destination, routingKey, args);
