@@ -445,6 +445,46 @@ for (const engine of engines) {
         await assert.rejects(worker.start({ url: wrong.href }), WorkerError);
       });
 
+      test("a message that the queue's limit refuses is an error with a remedy", async () => {
+        await using here = await scene();
+        await here.channel.assertQueue(here.queue, {
+          durable: true,
+          arguments: { "x-max-length": 1, "x-overflow": "reject-publish" },
+        });
+        await using producer = createProducer({ url: running.url, queue: here.queue });
+        await producer.send("fits");
+        await assert.rejects(
+          producer.send("one too many"),
+          (error: unknown) =>
+            error instanceof SendError && error.kind === "refused" && /limit/.test(error.remedy),
+        );
+      });
+
+      test("a message whose inbox fails comes again as the same attempt", async () => {
+        await using here = await scene();
+        const handled = new Collected<number>();
+        let isDown = true;
+        const inbox = {
+          has: () => {
+            if (!isDown) return false;
+            isDown = false;
+            throw new Error("the store is down");
+          },
+          add: () => undefined,
+        };
+        const worker = await defineWorker({
+          queue: here.queue,
+          inbox,
+          handle: (_payload, { attempt }) => handled.push(attempt),
+        }).start({ url: running.url });
+        here.use(worker);
+        await using producer = createProducer({ url: running.url, queue: here.queue });
+        await producer.send({});
+        assert.deepEqual(await handled.reach(1), [1]);
+        await worker.stop();
+        assert.deepEqual([worker.counts.requeued, worker.counts.done], [1, 1]);
+      });
+
       test("a worker waits for a broker that is not there yet", async () => {
         await using here = await scene();
         await using proxy = await startProxy(running.url);
