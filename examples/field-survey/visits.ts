@@ -61,7 +61,7 @@ const notes = [
 
 /** What is wrong with a bad row: one after another, so that each kind occurs. */
 const faults: readonly ((row: VisitRow) => Partial<VisitRow>)[] = [
-  () => ({ visit_date: "2031-02-01" }),
+  () => ({ visit_date: "2205-02-01" }),
   () => ({ household_size: "0" }),
   () => ({ latitude: "951.2" }),
   () => ({ consent: "" }),
