@@ -16,14 +16,16 @@ const formatVersion = 1;
 
 export class DataFolder {
   readonly path: string;
+  /** Whether nothing has been started here with success yet. */
   readonly isNew: boolean;
 
   /** @throws CliError when another version of the format is there */
   constructor(path: string) {
     this.path = path;
-    this.isNew = !existsSync(join(path, "format"));
+    this.isNew = !existsSync(join(path, "dev.env"));
     mkdirSync(path, { recursive: true, mode: 0o700 });
-    if (this.isNew) writeFileSync(join(path, "format"), `${formatVersion}\n`);
+    if (!existsSync(join(path, "format")))
+      writeFileSync(join(path, "format"), `${formatVersion}\n`);
     const found = readFileSync(join(path, "format"), "utf8").trim();
     if (found === String(formatVersion)) return;
     throw new CliError(

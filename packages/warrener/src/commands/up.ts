@@ -71,10 +71,12 @@ async function run(options: Options): Promise<void> {
   };
   data.writeDevEnvironment(environment);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  // A first start that failed has used up the administrator's first link, so there is always a new one.
+  const link = data.isNew ? (access.firstLink ?? access.createLink("admin")) : undefined;
   say(
-    data.isNew
-      ? welcome(data, environment, access.firstLink?.code, seconds)
-      : back(data, environment, seconds),
+    link === undefined
+      ? back(data, environment, seconds)
+      : welcome(data, environment, link.code, seconds),
   );
   if (options.demo) await Promise.race([demo(environment), stop.promise]);
   await stop.promise;
@@ -109,16 +111,8 @@ function brokerArgs({ data, brokerPort, metricsPort }: Options, last: Ready | un
   return ["broker", "--data", data, "--port", String(amqp), "--metrics-port", String(metrics)];
 }
 
-function welcome(
-  data: DataFolder,
-  env: DevEnvironment,
-  code: string | undefined,
-  seconds: string,
-): string {
-  const signIn =
-    code === undefined
-      ? ""
-      : `\n              sign in once, within 15 minutes: ${env.WARRENER_URL}/hello#${code}`;
+function welcome(data: DataFolder, env: DevEnvironment, code: string, seconds: string): string {
+  const signIn = `\n              sign in once, within 15 minutes: ${env.WARRENER_URL}/hello#${code}`;
   return `Warrener ${version} · data in ${data.path} (new) · ready in ${seconds} s
 
   Front door  ${env.WARRENER_URL}${signIn}

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
-import { stat, writeFile } from "node:fs/promises";
+import { mkdtemp, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { anyPorts, Running, warrener } from "../fixtures/warrener.ts";
@@ -46,6 +47,18 @@ test("a first start says where everything is and how to sign in, a second one is
   assert.equal(second.stdout.trim().split("\n").length, 3);
   assert.doesNotMatch(second.stdout, /hello#/);
   assert.equal(await second.stop(), 0);
+});
+
+test("a first start that failed takes nothing from the next", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  const dataDir = await mkdtemp(join(tmpdir(), "warrener-cli-"));
+  const taken = ["up", "--port", "0", "--broker-port", String(port), "--metrics-port", "0"];
+  assert.equal((await warrener([...taken, "--data", dataDir])).code, 1);
+  server.close();
+  await using running = await up(dataDir);
+  assert.match(running.stdout, /\/hello#[0-9A-Z]{4}-/);
 });
 
 test("a message that is published is listed, and consumed as JSON when piped", async () => {
