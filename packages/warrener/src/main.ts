@@ -9,6 +9,7 @@ import { sendCommand } from "./commands/send.ts";
 import { statusCommand } from "./commands/status.ts";
 import { tokenCommand } from "./commands/token.ts";
 import { upCommand } from "./commands/up.ts";
+import { refuseUnknownVariables } from "./environment.ts";
 import { describeError } from "./errors.ts";
 import { version } from "./version.ts";
 
@@ -35,6 +36,7 @@ for (const command of [
 quietly(program);
 
 try {
+  refuseUnknownVariables(program, process.env);
   await program.parseAsync();
 } catch (error) {
   process.exitCode = reported(error);

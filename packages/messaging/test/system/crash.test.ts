@@ -11,8 +11,8 @@ import { Ledger, settledAfterMs } from "../fixtures/crash-ledger.ts";
 import { consume, declareTopology, empty, look, publish, queues } from "../fixtures/crash-load.ts";
 import { chooseSeed, type Random, seededRandom } from "../fixtures/random.ts";
 
-const seed = chooseSeed("WARRENER_CRASH_SEED");
-const killsMin = Number(process.env["WARRENER_CRASH_KILLS"] ?? 200);
+const seed = chooseSeed("WARRENER_TEST_CRASH_SEED");
+const killsMin = Number(process.env["WARRENER_TEST_CRASH_KILLS"] ?? 200);
 /** Brokers killed side by side, each on its own data. */
 const tracks = 2;
 const killsPerTrack = Math.ceil(killsMin / tracks);
@@ -111,7 +111,7 @@ async function quietChannel(connection: ChannelModel): Promise<ConfirmChannel> {
   return channel;
 }
 
-describe(`a broker killed at random moments (WARRENER_CRASH_SEED=${seed})`, {
+describe(`a broker killed at random moments (WARRENER_TEST_CRASH_SEED=${seed})`, {
   concurrency: tracks,
 }, () => {
   for (let number = 1; number <= tracks; number += 1) {

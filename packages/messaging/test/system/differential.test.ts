@@ -8,8 +8,8 @@ import { chooseSeed, seededRandom } from "../fixtures/random.ts";
 import { drawSteps, type Step } from "../fixtures/random-work.ts";
 import { type Answer, StepTaker } from "../fixtures/worker-of-steps.ts";
 
-const seed = chooseSeed("WARRENER_DIFFERENTIAL_SEED");
-const sequences = Number(process.env["WARRENER_DIFFERENTIAL_SEQUENCES"] ?? 40);
+const seed = chooseSeed("WARRENER_TEST_DIFFERENTIAL_SEED");
+const sequences = Number(process.env["WARRENER_TEST_DIFFERENTIAL_SEQUENCES"] ?? 40);
 const stepsPerSequence = 100;
 const settleMs = 2000;
 /** How many steps before a difference are shown. */
@@ -55,7 +55,7 @@ async function compare(
 }
 
 describe(
-  `the embedded broker beside RabbitMQ (WARRENER_DIFFERENTIAL_SEED=${seed})`,
+  `the embedded broker beside RabbitMQ (WARRENER_TEST_DIFFERENTIAL_SEED=${seed})`,
   needs(rabbitmqUrl !== undefined, noRabbitmq),
   () => {
     test(`answers alike in ${sequences} sequences of ${stepsPerSequence} random steps`, async () => {

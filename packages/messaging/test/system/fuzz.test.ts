@@ -11,8 +11,8 @@ import { bend, opening, templates } from "../fixtures/malformed.ts";
 import { chooseSeed, type Random, seededRandom } from "../fixtures/random.ts";
 import { methodFrame } from "../fixtures/wire.ts";
 
-const seed = chooseSeed("WARRENER_FUZZ_SEED");
-const framesInProcess = Number(process.env["WARRENER_FUZZ_FRAMES"] ?? 1_000_000);
+const seed = chooseSeed("WARRENER_TEST_FUZZ_SEED");
+const framesInProcess = Number(process.env["WARRENER_TEST_FUZZ_FRAMES"] ?? 1_000_000);
 const framesOnSockets = 30_000;
 const framesPerSession = 12;
 const sessionsAtOnce = 64;
@@ -125,7 +125,7 @@ async function converse(broker: Broker): Promise<void> {
   await connection.close();
 }
 
-describe(`a broker fed malformed frames (WARRENER_FUZZ_SEED=${seed})`, () => {
+describe(`a broker fed malformed frames (WARRENER_TEST_FUZZ_SEED=${seed})`, () => {
   const faults: string[] = [];
   let broker: Broker;
 

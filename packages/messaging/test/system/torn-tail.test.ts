@@ -9,7 +9,7 @@ import { drain, sendAll, take } from "../contract/vocabulary.ts";
 import { BrokerProcess } from "../fixtures/broker-process.ts";
 import { chooseSeed, seededRandom } from "../fixtures/random.ts";
 
-const seed = chooseSeed("WARRENER_TORN_SEED");
+const seed = chooseSeed("WARRENER_TEST_TORN_SEED");
 const bodies = Array.from({ length: 50 }, (_, index) => `message ${index} ${"x".repeat(200)}`);
 const queue = "torn";
 
@@ -48,7 +48,7 @@ async function newest(dataDir: string, extension: string): Promise<string> {
   return join(dataDir, name);
 }
 
-describe(`a broker whose log ends torn (WARRENER_TORN_SEED=${seed})`, () => {
+describe(`a broker whose log ends torn (WARRENER_TEST_TORN_SEED=${seed})`, () => {
   test("cuts garbage behind the last record, says so, and keeps every message", async (t) => {
     const random = seededRandom(seed);
     const dataDir = await prepare(t);

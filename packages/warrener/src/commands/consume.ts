@@ -40,6 +40,7 @@ async function run(queue: string, options: Options): Promise<void> {
     concurrency: 1,
     prefetch: options.count === undefined ? 100 : Math.min(options.count, 100),
     inbox: false,
+    retry: { attempts: 1 }, // printing does not fail for a while and then work, so no retry queues are made
     handle: (body, { messageId, headers }) => {
       seen += 1;
       const at = new Date();

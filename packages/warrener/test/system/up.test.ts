@@ -217,6 +217,12 @@ for (const { does, args, code, stderr } of [
   });
 }
 
+test("an environment variable that is no setting is refused, with those that are", async () => {
+  const ran = await warrener(["status"], [], { WARRENER_PROT: "1" });
+  assert.equal(ran.code, 2);
+  assert.match(ran.stderr, /error: WARRENER_PROT means nothing to Warrener\ntry: .*WARRENER_PORT/);
+});
+
 test("an older Node.js gets one clear sentence", async () => {
   const older = `data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"20.20.2"}})`;
   const ran = await warrener(["--version"], ["--import", older]);

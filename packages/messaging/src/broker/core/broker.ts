@@ -2,8 +2,9 @@
 import type { AccessEvent, Decision, Guard } from "@warrener/access";
 import { type FieldTable, type FieldValue, toField } from "../../amqp/field-table.ts";
 import { WireWriter } from "../../amqp/wire.ts";
+import type { Clock } from "../../clock.ts";
+import type { Log } from "../../log.ts";
 import type { Channel } from "./channel/channel.ts";
-import type { Clock } from "./clock.ts";
 import { Connection, type Peer } from "./connection/connection.ts";
 import { ChunkPool } from "./connection/output.ts";
 import { newCounters } from "./counters.ts";
@@ -11,13 +12,6 @@ import { MessageMemory } from "./message/memory.ts";
 import type { MessageStore } from "./store.ts";
 import type { Definition } from "./vhost/definitions.ts";
 import { VirtualHost, type VirtualHostContext } from "./vhost/vhost.ts";
-
-/** One JSON line each: a constant message and facts as fields. */
-export interface Log {
-  info(message: string, facts?: Readonly<Record<string, unknown>>): void;
-  warn(message: string, facts?: Readonly<Record<string, unknown>>): void;
-  error(message: string, facts?: Readonly<Record<string, unknown>>): void;
-}
 
 export interface BrokerCoreOptions {
   readonly clock: Clock;

@@ -4,8 +4,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Guard } from "@warrener/access";
-import { BrokerCore, type Log } from "../core/broker.ts";
-import type { Clock } from "../core/clock.ts";
+import type { Clock } from "../../clock.ts";
+import type { Log } from "../../log.ts";
+import { systemClock } from "../../system-clock.ts";
+import { BrokerCore } from "../core/broker.ts";
 import { Entry } from "../core/message/message.ts";
 import type { Queue } from "../core/queue/queue.ts";
 import { Listener } from "./listener.ts";
@@ -14,7 +16,6 @@ import { MessageLog } from "./message-log/message-log.ts";
 import { SegmentFiles } from "./message-log/segment-files.ts";
 import { type MetricsServer, serveMetrics } from "./metrics-server.ts";
 import { guestGuard, oneUserGuard } from "./standalone-guards.ts";
-import { systemClock } from "./system-clock.ts";
 
 export interface BrokerOptions {
   /** AMQP port; 0 for any that is free. Default 5672. */

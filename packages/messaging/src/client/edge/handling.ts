@@ -1,7 +1,7 @@
 // One delivery from its arrival to its settlement: done, retried or dead.
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import type { Log } from "../../broker/core/broker.ts";
-import type { Clock } from "../../broker/core/clock.ts";
+import type { Clock } from "../../clock.ts";
+import type { Log } from "../../log.ts";
 import { InvalidPayload, Reject, SendError } from "../core/errors.ts";
 import {
   asError,

@@ -1,6 +1,7 @@
 // Keeps one session with the broker, and makes it again with back-off whenever it ends.
-import type { Log } from "../../broker/core/broker.ts";
-import type { Clock } from "../../broker/core/clock.ts";
+
+import type { Clock } from "../../clock.ts";
+import type { Log } from "../../log.ts";
 import { type BackOff, delayMs } from "../core/back-off.ts";
 import { type Connect, RefusedByBroker, type Session } from "./transport.ts";
 

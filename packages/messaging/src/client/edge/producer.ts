@@ -1,9 +1,9 @@
 // Sends payloads to queues, each settled only when the broker has confirmed it.
 import { randomUUID } from "node:crypto";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import type { Log } from "../../broker/core/broker.ts";
-import type { Clock } from "../../broker/core/clock.ts";
-import { systemClock } from "../../broker/edge/system-clock.ts";
+import type { Clock } from "../../clock.ts";
+import type { Log } from "../../log.ts";
+import { systemClock } from "../../system-clock.ts";
 import { InvalidPayload, SendError } from "../core/errors.ts";
 import type { Headers, OutgoingMessage, Properties } from "../core/message.ts";
 import { encode } from "../core/payload.ts";

@@ -1,5 +1,5 @@
 // Publishes with confirms, a bounded number at a time, across outages, until a deadline.
-import type { Clock } from "../../broker/core/clock.ts";
+import type { Clock } from "../../clock.ts";
 import { SendError } from "../core/errors.ts";
 import type { OutgoingMessage } from "../core/message.ts";
 import type { Link } from "./link.ts";

@@ -1,6 +1,6 @@
 // Tells the gateway what became of a file's messages, many at a time, each ahead of its acknowledgement.
 import { randomUUID } from "node:crypto";
-import type { Clock } from "../../broker/core/clock.ts";
+import type { Clock } from "../../clock.ts";
 import type { OutgoingMessage } from "../core/message.ts";
 import { journeyQueue, type Outcome, outcomesContentType, outcomesMax } from "../core/outcome.ts";
 import type { Session } from "./transport.ts";

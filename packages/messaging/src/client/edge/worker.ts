@@ -2,9 +2,9 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import type { Log } from "../../broker/core/broker.ts";
-import type { Clock } from "../../broker/core/clock.ts";
-import { systemClock } from "../../broker/edge/system-clock.ts";
+import type { Clock } from "../../clock.ts";
+import type { Log } from "../../log.ts";
+import { systemClock } from "../../system-clock.ts";
 import { type Inbox, memoryInbox } from "../core/inbox.ts";
 import type { Delivery } from "../core/message.ts";
 import {

@@ -1,5 +1,5 @@
 // Signs of life in both directions: says when to send one, and when the peer has given none for too long (AMQP 0-9-1 §4.2.7).
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../../../clock.ts";
 
 /** Beats go out at half the agreed interval; four of them without anything received are two intervals of silence. */
 const missedBeatsMax = 4;

@@ -1,5 +1,5 @@
 // The share of time in which a queue could hand a message on at once: below 1, consumers are what it waits for.
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../../../clock.ts";
 
 /** How fast the past is forgotten. */
 const memoryMs = 5000;

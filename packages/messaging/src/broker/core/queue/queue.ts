@@ -1,6 +1,6 @@
 // One queue: what waits, who consumes, in which order they get it, and what happens to a message that may not stay.
 import type { FieldTable } from "../../../amqp/field-table.ts";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../../../clock.ts";
 import type { GlobalCounters, QueueTypeCounters } from "../counters.ts";
 import type { Binding } from "../exchange/exchange.ts";
 import { Entry, type Message } from "../message/message.ts";

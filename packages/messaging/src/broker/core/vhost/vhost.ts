@@ -1,7 +1,7 @@
 // A virtual host: its exchanges, queues and bindings, how they are declared, and the way of a message through them.
 import { ChannelError, ConnectionError } from "../../../amqp/errors.ts";
 import { emptyTable, type FieldTable, textOf } from "../../../amqp/field-table.ts";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../../../clock.ts";
 import type { GlobalCounters } from "../counters.ts";
 import {
   type Destination,

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
-import type { Log } from "../../core/broker.ts";
+import type { Log } from "../../../log.ts";
 import { compact, type Definition } from "../../core/vhost/definitions.ts";
 
 const fileName = "definitions.jsonl";

@@ -1,7 +1,7 @@
 // The append-only log of messages: group commit, settlements beside it, and segments that go when nobody needs them.
 import { Buffer } from "node:buffer";
 import { readSync, writev, writevSync } from "node:fs";
-import type { Log } from "../../core/broker.ts";
+import type { Log } from "../../../log.ts";
 import { prefixBytes, readPayload } from "../../core/message/log-record.ts";
 import type { Location, Message, Payload } from "../../core/message/message.ts";
 import type { MessageStore, StoredShare } from "../../core/store.ts";

@@ -1,7 +1,7 @@
 // Reads a segment after a restart: which messages are still needed, and where a torn tail begins.
 import { Buffer } from "node:buffer";
 import { existsSync, fstatSync, ftruncateSync, readFileSync, readSync } from "node:fs";
-import type { Log } from "../../core/broker.ts";
+import type { Log } from "../../../log.ts";
 import { isIntact, prefixBytes, readRecordHead } from "../../core/message/log-record.ts";
 import { Message } from "../../core/message/message.ts";
 import type { StoredShare } from "../../core/store.ts";

@@ -1,5 +1,5 @@
 // The machine's own time.
-import type { Clock } from "../core/clock.ts";
+import type { Clock } from "./clock.ts";
 
 /** Longest delay a timer takes; a longer one is waited out in steps. */
 const timerMaxMs = 0x7fff_ffff;
