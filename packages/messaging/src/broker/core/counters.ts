@@ -1,5 +1,5 @@
 // What the broker counts since it started; plain numbers, because these lines run for every message.
-import type { DeathReason } from "./queue/queue.ts";
+import type { DeathReason } from "./queue/dead-letter.ts";
 
 /** What is counted apart for each type of queue. */
 export interface QueueTypeCounters {

@@ -5,6 +5,25 @@ import type { Family, Sample } from "./metrics-text.ts";
 /** `aggregated` sums over queues, channels and connections; `per-object` labels each. */
 export type MetricsMode = "aggregated" | "per-object";
 
+/** What the message log counted since it was opened. */
+export interface StoreCounts {
+  readonly reads: number;
+  readonly bytesRead: number;
+  readonly writes: number;
+  readonly bytesWritten: number;
+  readonly syncs: number;
+  readonly syncSeconds: number;
+}
+
+export interface MetricsOptions {
+  readonly mode: MetricsMode;
+  readonly version: string;
+  /** Free octets on the disk of the message log; undefined where the system does not say. */
+  readonly diskFreeBytes: number | undefined;
+  /** Figures of the process, under names of its own. */
+  readonly process: readonly Family[];
+}
+
 /** The protocol's name in labels. */
 export const protocol = "amqp091";
 

@@ -1,6 +1,6 @@
 // Counters since the start over all queues of a type, and over all publishers.
 import type { BrokerCore } from "../broker.ts";
-import type { DeathReason } from "../queue/queue.ts";
+import type { DeathReason } from "../queue/dead-letter.ts";
 import { consumerCount, protocol, publisherCount } from "./families.ts";
 import type { Family } from "./metrics-text.ts";
 

@@ -1,18 +1,14 @@
 // Figures of the broker as a whole: connections, channels, queues, disk, logins, identity.
 import type { BrokerCore } from "../broker.ts";
-import { consumerCount, counter, gauge, protocol } from "./families.ts";
-import type { MetricsOptions } from "./metrics.ts";
+import {
+  consumerCount,
+  counter,
+  gauge,
+  type MetricsOptions,
+  protocol,
+  type StoreCounts,
+} from "./families.ts";
 import type { Family } from "./metrics-text.ts";
-
-/** What the message log counted since it was opened. */
-export interface StoreCounts {
-  readonly reads: number;
-  readonly bytesRead: number;
-  readonly writes: number;
-  readonly bytesWritten: number;
-  readonly syncs: number;
-  readonly syncSeconds: number;
-}
 
 export function nodeFamilies(
   core: BrokerCore,

@@ -1,7 +1,9 @@
 // What a message that died carries on: the x-death header, exactly as RabbitMQ writes it.
 import { type FieldTable, type FieldValue, integerOf, textOf } from "../../../amqp/field-table.ts";
 import type { BasicProperties } from "../../../amqp/methods.generated.ts";
-import type { DeathReason } from "./queue.ts";
+
+/** Why a message left its queue without being acknowledged, in RabbitMQ's words (x-death, metrics). */
+export type DeathReason = "expired" | "rejected" | "maxlen" | "delivery_limit";
 
 export interface Death {
   readonly queue: string;

@@ -6,11 +6,9 @@ import type { Binding } from "../exchange/exchange.ts";
 import { Entry, type Message } from "../message/message.ts";
 import type { MessageStore } from "../store.ts";
 import { ConsumerCapacity } from "./consumer-capacity.ts";
+import type { DeathReason } from "./dead-letter.ts";
 import type { QueueArguments } from "./queue-arguments.ts";
 import { ReadyList, type Residency } from "./ready-list.ts";
-
-/** Why a message left its queue without being acknowledged, in RabbitMQ's words (x-death, metrics). */
-export type DeathReason = "expired" | "rejected" | "maxlen" | "delivery_limit";
 
 /** Somebody a queue delivers to; a channel implements it. */
 export interface Consumer {

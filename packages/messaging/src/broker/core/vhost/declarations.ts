@@ -1,9 +1,17 @@
 // When a declaration is refused: a reserved name, a locked queue, or properties other than those that stand.
 import { ChannelError } from "../../../amqp/errors.ts";
+import type { FieldTable } from "../../../amqp/field-table.ts";
 import type { ExchangeOptions } from "../exchange/exchange.ts";
 import { inVhost, type QueueOptions } from "../queue/queue.ts";
 import { checkEquivalent, checkEquivalentQueue } from "../queue/queue-arguments.ts";
-import type { QueueDeclaration } from "./vhost.ts";
+
+export interface QueueDeclaration {
+  readonly name: string;
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  readonly exclusiveOwner: object | undefined;
+  readonly arguments: FieldTable;
+}
 
 /** An exchange as a client declares it; whether its type is one is checked after its name. */
 export type ExchangeDeclaration = Omit<ExchangeOptions, "type"> & { readonly type: string };

@@ -13,8 +13,8 @@ import {
 import type { MessageMemory } from "../message/memory.ts";
 import { type Entry, Message, type Payload, Route } from "../message/message.ts";
 import { type Peek, peekProperties, propertiesOf, withProperties } from "../message/properties.ts";
-import { isCycle, propertiesAfterDeath } from "../queue/dead-letter.ts";
-import { type DeathReason, entryFor, inVhost, Queue, type QueueHost } from "../queue/queue.ts";
+import { type DeathReason, isCycle, propertiesAfterDeath } from "../queue/dead-letter.ts";
+import { entryFor, inVhost, Queue, type QueueHost } from "../queue/queue.ts";
 import { readQueueArguments } from "../queue/queue-arguments.ts";
 import type { MessageStore, StoredShare } from "../store.ts";
 import {
@@ -22,6 +22,7 @@ import {
   checkSameExchange,
   checkSameQueue,
   type ExchangeDeclaration,
+  type QueueDeclaration,
   refuseDefault,
   refuseReserved,
 } from "./declarations.ts";
@@ -55,14 +56,6 @@ export interface Outcome {
   readonly refused: boolean;
   /** Batch of the store that must be synced before it is confirmed; 0 when none must. */
   readonly batch: number;
-}
-
-export interface QueueDeclaration {
-  readonly name: string;
-  readonly durable: boolean;
-  readonly autoDelete: boolean;
-  readonly exclusiveOwner: object | undefined;
-  readonly arguments: FieldTable;
 }
 
 const predeclared: readonly (readonly [string, ExchangeType])[] = [
