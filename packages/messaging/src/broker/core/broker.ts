@@ -44,6 +44,8 @@ export class BrokerCore {
   readonly replyChannels = new Map<string, Channel>();
   readonly serverProperties: FieldTable;
   readonly generateName: () => string;
+  /** Why publishers must wait, while they must. */
+  blockedBy: string | undefined;
   /** The batch of the newest change of definitions. */
   definitionBatch = 0;
   #position = 0;
@@ -113,6 +115,12 @@ export class BrokerCore {
   /** Answers whoever waited for what is on disk by now. Call when a batch was synced, and when a turn of input ends. */
   settle(): void {
     for (const channel of this.#waiting) if (!channel.synced()) this.#waiting.delete(channel);
+  }
+
+  /** Tells publishers that nothing they send is being confirmed, and why; undefined ends it. */
+  block(reason: string | undefined): void {
+    this.blockedBy = reason;
+    for (const connection of this.connections) connection.tellBlocked();
   }
 
   /** Moves messages out of memory when there are too many. Call when a turn ends. */

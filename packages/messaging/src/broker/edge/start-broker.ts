@@ -77,6 +77,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   restore(core, definitions, store, options.vhosts ?? []);
   const listener = new Listener(core);
   store.onSynced = () => listener.synced();
+  store.onFailing = (reason) => core.block(reason);
   let metrics: MetricsServer | undefined;
   const close = async (): Promise<void> => {
     await metrics?.close();

@@ -68,6 +68,7 @@ export class Connection {
   /** Chunks that arrive while the access log admits the connection. */
   #inbox: Buffer[] = [];
   #heldBack = false;
+  #toldBlocked = false;
   readonly #heartbeat = new Heartbeat();
   #cancelTimer: (() => void) | undefined;
   /** The last basic.publish as it was on the wire: publishers repeat themselves, and comparing is cheaper than decoding. */
@@ -143,6 +144,16 @@ export class Connection {
     this.#state = "closed";
     this.#end();
     if (wasOpen) this.broker.connectionClosed(this);
+  }
+
+  /** Says connection.blocked or unblocked to a client that publishes and understands it. */
+  tellBlocked(): void {
+    const { blockedBy } = this.broker;
+    if (this.#toldBlocked === (blockedBy !== undefined) || this.#lastPublish === undefined) return;
+    if (this.#state !== "running" || !this.capabilities.has("connection.blocked")) return;
+    this.#toldBlocked = blockedBy !== undefined;
+    if (blockedBy === undefined) this.#send({ method: "connection.unblocked" });
+    else this.#send({ method: "connection.blocked", reason: shortened(blockedBy) });
   }
 
   /** Closes from the broker's side, as a shutdown does. */
@@ -289,6 +300,7 @@ export class Connection {
     if (last !== undefined && sameOctets(last.wire, buffer, start, end)) return last.method;
     const method = decodeMethod(publishId, new WireReader(buffer, start + 4, end)) as BasicPublish;
     this.#lastPublish = { wire: Buffer.from(buffer.subarray(start, end)), method };
+    if (this.broker.blockedBy !== undefined) this.tellBlocked();
     return method;
   }
 

@@ -22,6 +22,7 @@ export function nodeFamilies(
   const failed = [{ labels: { protocol }, value: counters.authFailed }];
   const succeeded = [{ labels: { protocol }, value: counters.authAttempts - counters.authFailed }];
   return [
+    ...alarms(core),
     counter(
       "rabbitmq_connections_opened_total",
       "Total number of connections opened",
@@ -114,3 +115,22 @@ export function nodeFamilies(
 }
 
 const nodeName = "warrener@localhost";
+
+/** Of RabbitMQ's alarms the broker knows one: its disk cannot be written. */
+function alarms({ blockedBy }: BrokerCore): Family[] {
+  const alarm = (name: string, help: string, value: number): Family => ({
+    name: `rabbitmq_alarms_${name}`,
+    type: "untyped",
+    help,
+    samples: [{ value }],
+  });
+  return [
+    alarm("file_descriptor_limit", "is 1 if file descriptor limit alarm is in effect", 0),
+    alarm(
+      "free_disk_space_watermark",
+      "is 1 if free disk space watermark alarm is in effect",
+      blockedBy === undefined ? 0 : 1,
+    ),
+    alarm("memory_used_watermark", "is 1 if VM memory watermark alarm is in effect", 0),
+  ];
+}

@@ -38,6 +38,8 @@ interface Block {
 export class MessageLog implements MessageStore {
   /** Called when a batch is on disk. */
   onSynced: () => void = () => undefined;
+  /** Called with the reason when the disk cannot be written, and with undefined when it can again. */
+  onFailing: (reason: string | undefined) => void = () => undefined;
   syncedBatch = 0;
   pendingBytes = 0;
   /** Figures for metrics. */
@@ -76,6 +78,7 @@ export class MessageLog implements MessageStore {
   #waiters: { readonly batch: number; readonly resolve: () => void }[] = [];
   #blocks: Block[] = [];
   #closing = false;
+  #gaveUp = false;
 
   constructor(files: SegmentFiles, definitions: DefinitionsFile, log: Log) {
     this.#files = files;
@@ -223,16 +226,18 @@ export class MessageLog implements MessageStore {
 
   /** Starts to write when the turn ends, unless that is under way. */
   #kick(): void {
-    if (this.#writing !== undefined || this.#kicked) return;
+    if (this.#writing !== undefined || this.#kicked || this.#gaveUp) return;
     if (this.#syncing !== undefined && this.#open.bytes < eagerWriteBytes) return; // it waits for the sync and gathers more
     this.#kicked = true;
     queueMicrotask(() => {
       this.#kicked = false;
       if (this.#writing !== undefined || !this.#hasOpen) return;
-      this.#writing = this.#writeBatches().finally(() => {
-        this.#writing = undefined;
-        this.#startSync();
-      });
+      this.#writing = this.#writeBatches()
+        .catch((error: unknown) => this.#giveUp(error))
+        .finally(() => {
+          this.#writing = undefined;
+          this.#startSync();
+        });
     });
   }
 
@@ -253,12 +258,25 @@ export class MessageLog implements MessageStore {
   }
 
   #startSync(): void {
+    if (this.#gaveUp) return;
     if (this.#syncing !== undefined || this.#writtenBatch === this.syncedBatch)
       return this.#kickIfOpen();
-    this.#syncing = this.#syncWritten().finally(() => {
-      this.#syncing = undefined;
-      this.#startSync();
+    this.#syncing = this.#syncWritten()
+      .catch((error: unknown) => this.#giveUp(error))
+      .finally(() => {
+        this.#syncing = undefined;
+        this.#startSync();
+      });
+  }
+
+  /** The disk could not be written to the end: what is not on it was never confirmed, and nothing may rest on it. */
+  #giveUp(error: unknown): void {
+    this.#gaveUp = true;
+    this.#log.error("message log closed with unconfirmed messages unwritten", {
+      octets: this.pendingBytes,
+      error: String(error),
     });
+    for (const { resolve } of this.#waiters.splice(0)) resolve();
   }
 
   #kickIfOpen(): void {
@@ -323,10 +341,15 @@ export class MessageLog implements MessageStore {
       try {
         if (attempt > 1) await before();
         await work();
+        if (attempt > 1) this.onFailing(undefined);
         return;
       } catch (error) {
-        if (attempt === 1)
+        if (attempt === 1) {
           this.#log.error("message log cannot be written, retrying", { error: String(error) });
+          this.onFailing(
+            `the broker's disk cannot be written: ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
+          );
+        }
         if (this.#closing) throw error;
         await new Promise((resolve) => setTimeout(resolve, retryAfterMs));
       }
@@ -334,7 +357,7 @@ export class MessageLog implements MessageStore {
   }
 
   #untilSynced(batch: number): Promise<void> {
-    if (batch <= this.syncedBatch) return Promise.resolve();
+    if (batch <= this.syncedBatch || this.#gaveUp) return Promise.resolve();
     return new Promise((resolve) => {
       this.#waiters.push({ batch, resolve });
     });
@@ -363,6 +386,7 @@ export class MessageLog implements MessageStore {
     }));
     this.#dirty.clear();
     await this.#untilSynced(this.openBatch);
+    if (this.#gaveUp) return;
     this.#removeDead();
     for (const { segment, octets } of groups) {
       if (!this.#segments.has(segment.number)) continue;
