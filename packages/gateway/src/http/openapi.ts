@@ -63,5 +63,10 @@ export async function describeRoutes(server: FastifyInstance): Promise<void> {
       return openapiObject;
     },
   });
-  await server.register(swaggerUi, { routePrefix: "/docs", staticCSP: true });
+  await server.register(swaggerUi, {
+    routePrefix: "/docs",
+    staticCSP: true,
+    theme: { title: "REST API · Warrener" },
+    uiConfig: { layout: "BaseLayout" }, // without the bar that asks for another server's description
+  });
 }

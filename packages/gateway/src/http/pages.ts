@@ -9,11 +9,12 @@ const style = `
 }
 body { font: 1rem/1.6 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 44rem; margin: 3rem auto; padding: 0 1.25rem; }
 h1 { font-size: 1.6rem; line-height: 1.2; margin: 0 0 .25rem; }
+h2 { font-size: 1.2rem; line-height: 1.3; margin: 2rem 0 .5rem; }
 p.lead { color: var(--soft); margin-top: 0; }
 a { color: var(--accent); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .4rem 1.25rem; border-top: 1px solid var(--line); padding-top: 1rem; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
-pre { background: color-mix(in srgb, var(--ink) 7%, var(--paper)); padding: .75rem 1rem; border-radius: .4rem; overflow-x: auto; }
+pre { background: color-mix(in srgb, var(--ink) 7%, var(--paper)); padding: .75rem 1rem; border-radius: .4rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 code { font: .92em ui-monospace, monospace; }
 label { display: block; margin-bottom: .3rem; }
 input, button { font: inherit; color: inherit; padding: .5rem .75rem; border-radius: .4rem; border: 1px solid var(--soft); background: transparent; }
@@ -23,15 +24,18 @@ button { cursor: pointer; }
 [role=alert] { border-left: 4px solid #c0392b; padding-left: .75rem; }
 `;
 
-/** Reads the code from behind the `#`, which the server never sees in a request line or a log, and hands it in. */
+/** Reads the code from behind the `#`, which the server never sees in a request line or a log, and hands it in; also when a newer link is opened on this very page. */
 const helloScript = `
-const code = decodeURIComponent(location.hash.slice(1));
-if (code) {
+function handIn() {
+  const code = decodeURIComponent(location.hash.slice(1));
+  if (!code) return;
   history.replaceState(null, "", "/hello");
   const form = document.forms[0];
   form.elements.code.value = code;
   form.submit();
 }
+handIn();
+addEventListener("hashchange", handIn);
 `;
 
 /** For every page: nothing from elsewhere, and no script but the one above. */
@@ -84,7 +88,7 @@ ${who}
 <dt>Metrics</dt><dd><a href="/metrics">/metrics</a></dd>
 </dl>
 <h2>Send a file</h2>
-<pre><code>export TOKEN=$(npx warrener token create --quiet)
+<pre><code>export TOKEN=$(npx warrener token create)
 curl -H "Authorization: Bearer $TOKEN" -F "file=@visits.csv" ${escape(url)}/api/v1/files
 curl -H "Authorization: Bearer $TOKEN" --json '{"queue":"visits","as":"rows"}' ${escape(url)}/api/v1/files/ID/send
 curl -N -H "Authorization: Bearer $TOKEN" -H "Accept: text/event-stream" ${escape(url)}/api/v1/files/ID/journey</code></pre>`,
@@ -97,11 +101,11 @@ export function helloPage(failure?: string): string {
   return page(
     "Sign in · Warrener",
     `<h1>Sign in</h1>
-<p class="lead">The one-time code was printed when Warrener started first; <code>warrener token link</code> makes a new one.</p>
+<p class="lead">The one-time code was printed when Warrener started first; <code>npx warrener token link</code> makes a new one.</p>
 ${alert}
 <form method="post" action="/hello">
 <p><label for="code">One-time code</label>
-<input id="code" name="code" required autocomplete="one-time-code" autocapitalize="characters" spellcheck="false" placeholder="7Q4M-2KXD-…"></p>
+<input id="code" name="code" required autofocus autocomplete="one-time-code" autocapitalize="characters" spellcheck="false" placeholder="7Q4M-2KXD-…"></p>
 <button>Sign in</button>
 </form>
 <script>${helloScript}</script>`,
