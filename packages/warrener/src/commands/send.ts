@@ -80,8 +80,20 @@ async function run(path: string, options: Options): Promise<void> {
     as,
     ...(batch === undefined ? {} : { batch }),
   });
+  if (options.follow) await sayIfNobodyWorks(api, queue);
   const journey = await follow(api, file.id, send.id, options);
   report(path, file.id, send.id, journey, options);
+}
+
+/** Following rows that nobody takes would look like a command that hangs. */
+async function sayIfNobodyWorks(api: Api, queue: string): Promise<void> {
+  const { consumers } = await api.json<{ readonly consumers: number }>(
+    `/api/v1/queues/${encodeURIComponent(queue)}`,
+  );
+  if (consumers > 0) return;
+  process.stderr.write(
+    `no worker consumes ${queue} yet: waiting for one; Ctrl-C ends only the waiting\n`,
+  );
 }
 
 /** Shows the journey until the send has ended, with `--follow` until no row waits. */

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Access, AccessEvent } from "@warrener/access";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { devEnvironment } from "../data-folder.ts";
 import { CliError } from "../errors.ts";
 import { settings } from "../settings.ts";
 import { table } from "../table.ts";
@@ -105,11 +106,11 @@ const link = new Command("link")
     await administer(data, async (access) => {
       if (access.findSubject(subject) === undefined)
         throw new CliError(`there is no ${subject}`, { remedy: "the first person is admin" });
+      const { WARRENER_URL } = devEnvironment(data);
       const { code } = access.createLink(subject);
       await access.record(act("create", "links", subject, "one-time link"));
-      process.stdout.write(
-        `/hello#${code} behind the front door's address, once, within 15 minutes\n`,
-      );
+      process.stderr.write("opens once, within 15 minutes:\n");
+      process.stdout.write(`${WARRENER_URL}/hello#${code}\n`);
     });
   });
 

@@ -32,6 +32,8 @@ export const upCommand = new Command("up")
 
 async function run(options: Options): Promise<void> {
   const started = performance.now();
+  if (options.demo && !existsSync(demoProgram))
+    throw new CliError("the demo is not in this installation", { remedy: "warrener up --no-demo" });
   const data = new DataFolder(options.data);
   using claim = data.claim();
   void claim;
@@ -140,8 +142,6 @@ const demoProgram = new URL("../../../../examples/field-survey/run.ts", import.m
 
 /** The field survey, in a process of its own as any worker is. It ends by itself; everything else stays up. */
 async function demo(environment: DevEnvironment): Promise<void> {
-  if (!existsSync(demoProgram))
-    throw new CliError("the demo is not in this installation", { remedy: "warrener up --no-demo" });
   const child = spawn(process.execPath, [demoProgram.pathname], {
     env: { ...process.env, ...environment },
     stdio: ["ignore", "inherit", "inherit"],

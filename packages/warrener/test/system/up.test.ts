@@ -97,6 +97,38 @@ test("a CSV goes up and leaves as rows, with a summary", async () => {
   ]);
 });
 
+test("a send that is followed says so where nobody works, and ends when the rows are done", async () => {
+  await using running = await up();
+  const file = join(running.dataDir, "visits.csv");
+  await writeFile(file, "district,children\nNorth,3\nSouth,4\n");
+  const send = ["send", file, "--queue", "visits", "--follow"];
+  const following = await Running.start(
+    send,
+    /no worker consumes visits yet: .*\n/,
+    running.dataDir,
+  );
+  const data = ["--data", running.dataDir];
+  const [got] = await Promise.all([
+    warrener(["consume", "visits", "--count", "2", ...data]),
+    following.says(/2 done, 0 dead\n/),
+  ]);
+  assert.equal(got.code, 0);
+});
+
+test("a sign-in link can be opened as it is printed, once", async () => {
+  await using running = await up();
+  const { stdout } = await warrener(["token", "link", "--data", running.dataDir]);
+  const { WARRENER_URL } = await running.environment();
+  const link = new URL(stdout.trim());
+  assert.equal(`${link.origin}${link.pathname}`, `${WARRENER_URL}/hello`);
+  const open = async (): Promise<number> => {
+    const body = new URLSearchParams({ code: link.hash.slice(1) });
+    return (await fetch(link, { method: "POST", body, redirect: "manual" })).status;
+  };
+  assert.equal(await open(), 303);
+  assert.equal(await open(), 401);
+});
+
 test("a broker that dies is back on its port with what it had confirmed", isLinux, async () => {
   await using running = await up();
   const data = ["--data", running.dataDir];
