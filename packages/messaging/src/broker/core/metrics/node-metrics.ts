@@ -13,7 +13,7 @@ import type { Family } from "./metrics-text.ts";
 export function nodeFamilies(
   core: BrokerCore,
   store: StoreCounts,
-  { version, diskFreeBytes }: MetricsOptions,
+  { version, diskFreeBytes, mode }: MetricsOptions,
 ): Family[] {
   const { counters } = core;
   const channels = [...core.connections].reduce((total, c) => total + c.channels.size, 0);
@@ -22,7 +22,7 @@ export function nodeFamilies(
   const failed = [{ labels: { protocol }, value: counters.authFailed }];
   const succeeded = [{ labels: { protocol }, value: counters.authAttempts - counters.authFailed }];
   return [
-    ...alarms(core),
+    ...(mode === "aggregated" ? alarms(core) : []),
     counter(
       "rabbitmq_connections_opened_total",
       "Total number of connections opened",
