@@ -85,7 +85,7 @@ export class MessageLog implements MessageStore {
     this.#definitions = definitions;
     this.#parking = new ParkingFile(files.directory);
     this.#log = log;
-    this.#lastSegment = files.list().at(-1) ?? 0;
+    this.#lastSegment = files.lastNumber;
   }
 
   get openBatch(): number {

@@ -27,14 +27,30 @@ export class SegmentFiles {
   /** Files that a write or sync is under way on; they stay open. */
   readonly #busy = new Map<string, number>();
 
+  /**
+   * The highest number any file had at the start. Numbers are never used twice while a file remembers them: the checksums of
+   * a file's earlier life must not fit its new one.
+   */
+  readonly lastNumber: number;
   /** Files of retired segments, to be used again. */
   readonly #spares: string[];
 
+  /** @param directory whose leftovers of a crash are tidied: settlements without their messages */
   constructor(directory: string) {
     this.directory = directory;
-    this.#spares = readdirSync(directory)
+    const names = readdirSync(directory);
+    const found = names.flatMap((name) => {
+      const match = /^(\d{10})\.(?:log|ack|spare)$/.exec(name);
+      return match === null ? [] : [Number(match[1])];
+    });
+    this.lastNumber = Math.max(0, ...found);
+    this.#spares = names
       .filter((name) => name.endsWith(".spare"))
       .map((name) => join(directory, name));
+    for (const name of names) {
+      if (name.endsWith(".ack") && !names.includes(`${basename(name, ".ack")}.log`))
+        rmSync(join(directory, name));
+    }
   }
 
   path(segment: number, kind: Kind): string {
