@@ -319,6 +319,7 @@ export class MessageLog implements MessageStore {
       await this.#files.use(segment, "log", synced);
       this.counts.syncs += 1;
     }
+    await this.#files.syncDirectory();
   }
 
   async #write({ segment, offset, buffers }: Write): Promise<void> {

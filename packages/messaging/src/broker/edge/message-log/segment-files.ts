@@ -10,7 +10,7 @@ import {
   rmSync,
   writeSync,
 } from "node:fs";
-import { rm } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { endMark } from "../../core/message/log-record.ts";
 
@@ -24,6 +24,7 @@ export class SegmentFiles {
   readonly directory: string;
   /** Least recently used first. */
   readonly #open = new Map<string, number>();
+  #hasNewName = false;
   /** Files that a write or sync is under way on; they stay open. */
   readonly #busy = new Map<string, number>();
 
@@ -108,6 +109,7 @@ export class SegmentFiles {
 
   /** Makes the file of a new segment. @returns whether it was used before */
   create(segment: number): boolean {
+    this.#hasNewName = true;
     const spare = this.#spares.pop();
     if (spare === undefined) return false;
     renameSync(spare, this.path(segment, "log"));
@@ -123,6 +125,18 @@ export class SegmentFiles {
     const spare = join(this.directory, `${basename(path, ".log")}.spare`);
     renameSync(path, spare);
     return spare;
+  }
+
+  /** Makes sure that a new segment's name is on the disk too, and not only its octets. */
+  async syncDirectory(): Promise<void> {
+    if (!this.#hasNewName) return;
+    this.#hasNewName = false;
+    const directory = await open(this.directory, "r");
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
   }
 
   /** Gives the disk back what no segment used again. */
