@@ -1,6 +1,5 @@
 // `/metrics` over HTTP, as rabbitmq_prometheus serves it.
 import { statfsSync } from "node:fs";
-import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import type { BrokerCore } from "../core/broker.ts";
@@ -8,6 +7,9 @@ import type { MetricsMode } from "../core/metrics/families.ts";
 import { metricsText } from "../core/metrics/metrics.ts";
 import type { MessageLog } from "./message-log/message-log.ts";
 import { processFigures } from "./process-figures.ts";
+
+// Not by `import`, which touches everything node:http exports and so loads its WebSocket client: 13 MiB that no broker needs.
+const { createServer } = process.getBuiltinModule("node:http");
 
 export interface MetricsServer {
   readonly port: number;
