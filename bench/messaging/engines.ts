@@ -15,23 +15,28 @@ export interface Engine extends AsyncDisposable {
   readonly idleMiB: number;
 }
 
+/** As `warrener up` starts its broker. */
 export async function startEmbedded(): Promise<Engine> {
   const dataDir = mkdtempSync(join(tmpdir(), "warrener-bench-"));
+  const program = new URL("../../packages/warrener/bin/warrener.js", import.meta.url).pathname;
+  const ports = ["--port", "0", "--metrics-port", "0"];
   const start = performance.now();
   const child = spawn(
     process.execPath,
-    [new URL("embedded.ts", import.meta.url).pathname, dataDir],
+    ["--max-semi-space-size=4", program, "broker", ...ports, "--data", dataDir, "--allow-guest"],
     {
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["ignore", "ignore", "pipe"],
+      env: { ...process.env, MALLOC_ARENA_MAX: "2" },
       detached: true, // a session of its own, as processes.ts counts by session
     },
   );
-  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  const [said] = (await once(child.stderr, "data")) as [Buffer];
   const startSeconds = (performance.now() - start) / 1000;
+  const address = /amqp:\/\/(\S+)/.exec(said.toString())?.[1];
   const session = child.pid as number;
   return {
     name: "embedded",
-    url: line.toString().trim(),
+    url: `amqp://guest:guest@${address}`,
     session,
     startSeconds,
     idleMiB: usageOf(session).rssMiB,
