@@ -2,11 +2,11 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { CliError } from "./errors.ts";
 
-/** @param flag the option that moves the port */
-export function portInUse(port: number, flag: string): CliError {
+/** @param move the command with the option that moves the port: `warrener up --port` */
+export function portInUse(port: number, move: string): CliError {
   const holder = portHolder(port);
   const by = holder === undefined ? "" : ` by ${holder.name} (pid ${holder.pid})`;
-  return new CliError(`port ${port} is in use${by}`, { remedy: `warrener up ${flag} ${port + 1}` });
+  return new CliError(`port ${port} is in use${by}`, { remedy: `${move} ${port + 1}` });
 }
 
 /** @returns the process that listens on a TCP port; undefined where the system does not tell (not Linux, not ours) */

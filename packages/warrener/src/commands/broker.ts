@@ -80,6 +80,7 @@ function announce(
 function named(error: unknown, { port, metricsPort }: Options, supervised: boolean): unknown {
   const { code, port: taken } = error as NodeJS.ErrnoException & { port?: number };
   if (code !== "EADDRINUSE") return error;
-  if (taken === metricsPort) return portInUse(metricsPort, "--metrics-port");
-  return portInUse(port, supervised ? "--broker-port" : "--port");
+  const command = supervised ? "warrener up" : "warrener broker";
+  if (taken === metricsPort) return portInUse(metricsPort, `${command} --metrics-port`);
+  return portInUse(port, supervised ? `${command} --broker-port` : `${command} --port`);
 }

@@ -26,6 +26,7 @@ export const gatewayCommand = new Command("gateway")
   .action(async ({ port, data, brokerUrl }: Options) => {
     const { openAccess } = await import("@warrener/access");
     const { startGateway } = await import("@warrener/gateway");
+    const supervised = process.send !== undefined;
     await serve(async () => {
       if (brokerUrl === undefined) {
         throw new CliError("the front door needs a broker", {
@@ -51,7 +52,7 @@ export const gatewayCommand = new Command("gateway")
       } catch (error) {
         await access[Symbol.asyncDispose]();
         throw (error as NodeJS.ErrnoException).code === "EADDRINUSE"
-          ? portInUse(port, "--port")
+          ? portInUse(port, `warrener ${supervised ? "up" : "gateway"} --port`)
           : error;
       }
     });
