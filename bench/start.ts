@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs, parseEnv } from "node:util";
+import amqplib from "amqplib";
 
 const { values } = parseArgs({
   options: {
@@ -15,9 +15,6 @@ const { values } = parseArgs({
     idle: { type: "string", default: "2" },
   },
 });
-const amqplib = createRequire(new URL("../packages/messaging/package.json", import.meta.url))(
-  "amqplib",
-) as typeof import("amqplib");
 const program = new URL("../packages/warrener/bin/warrener.js", import.meta.url).pathname;
 
 interface Round {
