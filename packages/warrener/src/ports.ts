@@ -1,5 +1,6 @@
 // Who holds a port, so that "in use" can be followed by a name.
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { basename } from "node:path";
 import { CliError } from "./errors.ts";
 
 /** @param move the command with the option that moves the port: `warrener up --port` */
@@ -19,13 +20,18 @@ export function portHolder(
     );
     if (inodes.size === 0) return undefined;
     for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-      if (holds(pid, inodes))
-        return { pid: Number(pid), name: readFileSync(`/proc/${pid}/comm`, "utf8").trim() };
+      if (holds(pid, inodes)) return { pid: Number(pid), name: programOf(pid) };
     }
   } catch {
     // /proc is not there, or not for us to read.
   }
   return undefined;
+}
+
+/** From its command line, since the name of a Node.js process is that of a thread. */
+function programOf(pid: string): string {
+  const [program = ""] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  return basename(program);
 }
 
 /** Columns of /proc/net/tcp: local address, remote address, state (0A: listening) … inode (proc(5)). */

@@ -155,7 +155,10 @@ function report(
   } else {
     const { messagesConfirmed = 0, rowsRejected = 0, rejects = [] } = send ?? {};
     process.stdout.write(`${basename(path)} → ${queue}: ${messagesConfirmed} messages confirmed\n`);
-    if (rowsRejected > 0) process.stdout.write(`  ${rowsRejected} rows could not be sent\n`);
+    if (rowsRejected > 0)
+      process.stdout.write(
+        `  ${rowsRejected} ${rowsRejected === 1 ? "row" : "rows"} could not be sent\n`,
+      );
     for (const { row, reason } of rejects.slice(0, 5))
       process.stdout.write(`    row ${row}: ${reason}\n`);
     if (follow) {

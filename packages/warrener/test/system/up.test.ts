@@ -84,7 +84,7 @@ test("a CSV goes up and leaves as rows, with a summary", async () => {
   const sent = await warrener(["send", file, "--queue", "visits", "--data", running.dataDir]);
   assert.match(
     sent.stdout,
-    /visits\.csv → visits: 2 messages confirmed\n {2}1 rows could not be sent\n {4}row 3: /,
+    /visits\.csv → visits: 2 messages confirmed\n {2}1 row could not be sent\n {4}row 3: /,
   );
   const got = await warrener(["consume", "visits", "--count", "2", "--data", running.dataDir]);
   const bodies = got.stdout
@@ -185,7 +185,9 @@ test("a taken port is named with its holder and the flag that moves it", async (
         ["up", "--port", "0", "--broker-port", String(port), "--metrics-port", "0"],
         /Next /,
       ),
-      new RegExp(`error: port ${port} is in use.*\ntry: warrener up --broker-port ${port + 1}`),
+      new RegExp(
+        `error: port ${port} is in use(?: by node \\(pid ${process.pid}\\))?\ntry: warrener up --broker-port ${port + 1}`,
+      ),
     );
   } finally {
     server.close();
