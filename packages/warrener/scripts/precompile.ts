@@ -1,4 +1,5 @@
 // Compiles every module once, after installation, so that no process has to: a start is quicker and the compiler is not in memory.
+// Runs with and without the flags of supervised processes, for which Node keeps separate caches.
 import module from "node:module";
 
 module.enableCompileCache(

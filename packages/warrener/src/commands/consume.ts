@@ -2,6 +2,7 @@
 import { styleText } from "node:util";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { devEnvironment } from "../data-folder.ts";
+import { CliError } from "../errors.ts";
 import { settings } from "../settings.ts";
 
 interface Options {
@@ -30,6 +31,11 @@ export const consumeCommand = new Command("consume")
 
 async function run(queue: string, options: Options): Promise<void> {
   const { AMQP_URL } = devEnvironment(options.data);
+  if (AMQP_URL === "") {
+    throw new CliError("messages are consumed by AMQP, and AMQP_URL is not set", {
+      remedy: "set AMQP_URL=amqp://user:token@host:5672/, or unset WARRENER_URL to use --data",
+    });
+  }
   const { defineWorker } = await import("@warrener/messaging");
   const pretty = process.stdout.isTTY && options.json !== true;
   const stopping = new AbortController();

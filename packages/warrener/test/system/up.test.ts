@@ -251,6 +251,13 @@ for (const { does, args, code, stderr } of [
   });
 }
 
+test("consuming from elsewhere without an AMQP address says what is missing", async () => {
+  const env = { WARRENER_URL: "http://127.0.0.1:1", WARRENER_TOKEN: "wrn_x", AMQP_URL: "" };
+  const ran = await warrener(["consume", "q"], [], env);
+  assert.equal(ran.code, 1);
+  assert.match(ran.stderr, /error: .*AMQP_URL is not set\ntry: set AMQP_URL=/);
+});
+
 test("an environment variable that is no setting is refused, with those that are", async () => {
   const ran = await warrener(["status"], [], { WARRENER_PROT: "1" });
   assert.equal(ran.code, 2);
