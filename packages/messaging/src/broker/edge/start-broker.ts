@@ -32,7 +32,7 @@ export interface BrokerOptions {
   readonly allowGuest?: boolean;
   readonly clock?: Clock;
   readonly log?: Log;
-  /** Octets of messages kept in memory; what is beyond lives on disk only. Default 48 MiB. */
+  /** Octets of messages kept in memory; what is beyond lives on disk only. Default 24 MiB. */
   readonly memoryBytesMax?: number;
   /** Virtual hosts to make beside `/`. */
   readonly vhosts?: readonly string[];
@@ -49,7 +49,7 @@ export interface Broker extends AsyncDisposable {
 }
 
 const defaultPort = 5672;
-const defaultMemoryBytesMax = 48 * 1024 * 1024;
+const defaultMemoryBytesMax = 24 * 1024 * 1024;
 const silent: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /**

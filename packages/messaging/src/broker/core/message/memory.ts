@@ -8,6 +8,9 @@ import type { Entry, Message } from "./message.ts";
 /** Below this share of the limit nothing leaves memory. */
 const relievedShare = 0.75;
 
+/** What each further entry of a message costs, where it is in several queues; measured. */
+const entryBytes = 150;
+
 /** Bodies up to the limit stay in memory; beyond it they live on disk only. */
 export class MessageMemory implements Residency {
   residentBytes = 0;
@@ -24,11 +27,11 @@ export class MessageMemory implements Residency {
   }
 
   hold(message: Message): void {
-    if (message.holders++ === 0) this.residentBytes += message.residentBytes;
+    this.residentBytes += message.holders++ === 0 ? message.residentBytes : entryBytes;
   }
 
   drop(message: Message): void {
-    if (--message.holders === 0) this.residentBytes -= message.residentBytes;
+    this.residentBytes -= --message.holders === 0 ? message.residentBytes : entryBytes;
   }
 
   /** Brings the octets back for as long as the caller needs them. */
