@@ -45,7 +45,7 @@ type State = "header" | "start" | "tune" | "open" | "admitting" | "running" | "c
 /** A client that may not come in hears nothing for this long, so that guessing is slow; RabbitMQ does the same. */
 const silenceMs = 3000;
 /** Unsent output above which nothing more is delivered to this connection. */
-const outputMaxBytes = 512 * 1024;
+const outputMaxBytes = 1024 * 1024;
 
 export class Connection {
   readonly broker: BrokerCore;
