@@ -9,6 +9,7 @@ import { Connection, type Peer } from "./connection/connection.ts";
 import { ChunkPool } from "./connection/output.ts";
 import { newCounters } from "./counters.ts";
 import { MessageMemory } from "./message/memory.ts";
+import type { Queue } from "./queue/queue.ts";
 import type { MessageStore } from "./store.ts";
 import type { Definition } from "./vhost/definitions.ts";
 import { VirtualHost, type VirtualHostContext } from "./vhost/vhost.ts";
@@ -205,7 +206,7 @@ export class BrokerCore {
     });
   }
 
-  *#queues(): Generator<import("./queue/queue.ts").Queue> {
+  *#queues(): Generator<Queue> {
     for (const vhost of this.vhosts.values()) yield* vhost.queues.values();
   }
 }

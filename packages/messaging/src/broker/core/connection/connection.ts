@@ -91,9 +91,6 @@ export class Connection {
   get isRunning(): boolean {
     return this.#state === "running";
   }
-  get isClosed(): boolean {
-    return this.#state === "closed";
-  }
   /** Whether deliveries may go out; false while the socket is behind. */
   get canTakeMore(): boolean {
     if (this.unsentBytes + this.output.gatheredBytes < outputMaxBytes && this.#state === "running")

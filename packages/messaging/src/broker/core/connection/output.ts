@@ -52,10 +52,6 @@ export class Output {
     this.#scratch = scratch;
   }
 
-  get isEmpty(): boolean {
-    return this.gatheredBytes === 0;
-  }
-
   /** Octets that are no frames: the protocol header. */
   raw(octets: Uint8Array): void {
     const at = this.#reserve(octets.length);

@@ -42,7 +42,6 @@ export class Exchange {
   readonly bindings = new Set<Binding>();
   /** Bindings that lead here from other exchanges. */
   readonly incoming = new Set<Binding>();
-  messagesIn = 0;
   readonly #matcher: Matcher;
 
   constructor(options: ExchangeOptions) {

@@ -119,9 +119,6 @@ export class Queue {
   get resident(): number {
     return sum(this.#ready, (list) => list.resident);
   }
-  get activeConsumer(): Consumer | undefined {
-    return this.options.settings.singleActiveConsumer ? this.#active : undefined;
-  }
   get hasExclusiveConsumer(): boolean {
     return this.consumers.some((consumer) => consumer.exclusive);
   }

@@ -89,13 +89,7 @@ export class MessageLog implements MessageStore {
   }
 
   get openBatch(): number {
-    return this.#open.isEmpty && !this.#definitions.hasPending
-      ? this.#open.number - 1
-      : this.#open.number;
-  }
-
-  get segmentCount(): number {
-    return this.#segments.size;
+    return this.#hasOpen ? this.#open.number : this.#open.number - 1;
   }
 
   append(message: Message, shares: readonly StoredShare[], references: number): Location {
@@ -111,7 +105,7 @@ export class MessageLog implements MessageStore {
     });
     const location = {
       segment: segment.number,
-      ordinal: segment.add(references, size),
+      ordinal: segment.add(references),
       offset: place.offset + prefixBytes,
       length: size - prefixBytes,
       batch: this.#open.number,
@@ -132,7 +126,7 @@ export class MessageLog implements MessageStore {
 
   release(location: Location, queue: number | undefined): void {
     const segment = this.#segments.get(location.segment) as Segment;
-    segment.release(location.ordinal, location.length + prefixBytes, queue);
+    segment.release(location.ordinal, queue);
     if (segment.live === 0 && segment !== this.#active) this.#dirty.delete(segment);
     else if (!segment.hasSettlements) return;
     else this.#dirty.add(segment);

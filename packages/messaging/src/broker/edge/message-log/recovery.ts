@@ -34,11 +34,11 @@ export function* recoverSegment(
   for (; next.done !== true; next = records.next()) {
     const { content, offset } = next.value;
     const { persistent, shares, bodySize } = readRecordHead(content);
-    const ordinal = segment.add(0, 0);
+    const ordinal = segment.add(0);
     const needed = persistent ? neededShares(shares, ordinal, settlements, isKnown) : [];
     segment.size = offset + content.length;
     if (needed.length === 0) continue;
-    segment.restore(ordinal, needed.length, content.length + prefixBytes);
+    segment.restore(ordinal, needed.length);
     const location = { segment: segment.number, ordinal, offset, length: content.length, batch: 0 };
     yield {
       message: new Message({ payload: undefined, bodySize, persistent, location }),

@@ -12,8 +12,6 @@ export class Segment {
   readonly number: number;
   /** Octets written or about to be. */
   size = 0;
-  /** Octets of messages still needed. */
-  liveBytes = 0;
   /** Messages still needed. */
   live = 0;
   /** References to each message, by ordinal. */
@@ -30,25 +28,21 @@ export class Segment {
   }
 
   /** @returns the new message's ordinal */
-  add(references: number, length: number): number {
+  add(references: number): number {
     if (this.#count === this.#references.length) this.#references = grown(this.#references);
     this.#references[this.#count] = references;
-    if (references > 0) {
-      this.live += 1;
-      this.liveBytes += length;
-    }
+    if (references > 0) this.live += 1;
     return this.#count++;
   }
 
   /** A restart found that a message is still needed. */
-  restore(ordinal: number, references: number, length: number): void {
+  restore(ordinal: number, references: number): void {
     this.#references[ordinal] = references;
     this.live += 1;
-    this.liveBytes += length;
   }
 
   /** One reference fewer. @param queue whose settlement is to be written down, if one is */
-  release(ordinal: number, length: number, queue: number | undefined): void {
+  release(ordinal: number, queue: number | undefined): void {
     const left = (this.#references[ordinal] as number) - 1;
     if (left < 0)
       throw new Error(`message ${ordinal} of segment ${this.number} released too often`);
@@ -56,7 +50,6 @@ export class Segment {
     if (queue !== undefined) this.#settlements.push(ordinal, queue);
     if (left > 0) return;
     this.live -= 1;
-    this.liveBytes -= length;
   }
 
   handedOut(ordinal: number, queue: number): void {
