@@ -8,6 +8,7 @@ import type { Channel } from "./channel/channel.ts";
 import { Connection, type Peer } from "./connection/connection.ts";
 import { ChunkPool } from "./connection/output.ts";
 import { newCounters } from "./counters.ts";
+import { BlockPool } from "./message/blocks.ts";
 import { MessageMemory } from "./message/memory.ts";
 import type { Queue } from "./queue/queue.ts";
 import type { MessageStore } from "./store.ts";
@@ -39,6 +40,7 @@ export class BrokerCore {
   readonly counters = newCounters();
   readonly vhosts = new Map<string, VirtualHost>();
   readonly connections = new Set<Connection>();
+  readonly blocks: BlockPool;
   readonly chunks = new ChunkPool();
   readonly scratch = new WireWriter(4096);
   /** Channels that listen under a direct reply-to address. */
@@ -61,6 +63,7 @@ export class BrokerCore {
     this.guard = options.guard;
     this.log = options.log;
     this.generateName = options.generateName;
+    this.blocks = new BlockPool(options.clock);
     this.memory = new MessageMemory(options.memoryBytesMax, options.store);
     this.serverProperties = serverProperties(options.version);
     this.#context = {
@@ -124,9 +127,10 @@ export class BrokerCore {
     for (const connection of this.connections) connection.tellBlocked();
   }
 
-  /** Moves messages out of memory when there are too many. Call when a turn ends. */
+  /** Moves messages out of memory when there are too many, and uses again what they lay in. Call when a turn ends. */
   relieveMemory(): void {
     if (this.memory.isOver) this.memory.relieve(this.#queues());
+    this.blocks.collect();
   }
 
   authorize(

@@ -85,6 +85,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
     for (const vhost of core.vhosts.values())
       for (const queue of vhost.queues.values()) queue.suspend();
     await store.close();
+    core.blocks.close();
     definitions.close();
     if (temporary) rmSync(dataDir, { recursive: true, force: true });
   };

@@ -92,8 +92,13 @@ export class Channel {
     return this.#assembly !== undefined;
   }
 
+  /** Whether a large body is on its way, whose octets are copied as they come. */
+  get copiesBody(): boolean {
+    return this.#assembly?.copies === true;
+  }
+
   beginPublish(publish: BasicPublish): void {
-    this.#assembly = new ContentAssembly(publish);
+    this.#assembly = new ContentAssembly(publish, this.#broker.blocks);
   }
 
   /** @param header payload of the content header frame; a view that stays valid */
@@ -224,7 +229,7 @@ export class Channel {
 
   #published(): void {
     const { publish, content } = this.#expected();
-    const { header, bodySize, body } = content;
+    const { header, bodySize, body, blocks } = content;
     this.#assembly = undefined;
     this.counts.published += 1;
     const { counters } = this.#broker;
@@ -233,7 +238,7 @@ export class Channel {
     const known = this.#routeOf(publish);
     let peek = peekProperties(header);
     this.#checkUser(peek);
-    let payload: Payload = { route: known.route, header, body };
+    let payload: Payload = { route: known.route, header, body, blocks };
     if (peek.replyTo === directReplyTo) {
       payload = { ...payload, header: this.#withReplyAddress(header) };
       peek = peekProperties(payload.header);

@@ -2,6 +2,7 @@
 import type { Buffer } from "node:buffer";
 import { ChannelError, ConnectionError } from "../../../amqp/errors.ts";
 import type { BasicPublish } from "../../../amqp/methods.generated.ts";
+import { type BlockPool, BodyBlocks, blockBytes } from "../message/blocks.ts";
 
 /** Larger messages are refused, as RabbitMQ's default does. */
 const messageBytesMax = 128 * 1024 * 1024;
@@ -9,22 +10,26 @@ const basicClass = 60;
 /** Class id, weight, body size and property flags. */
 const headerMin = 14;
 
-/** What a publish carries; views on what the socket received. */
+/** What a publish carries; a small one as views on what the socket received. */
 export interface Content {
   readonly header: Buffer;
   readonly body: readonly Buffer[];
   readonly bodySize: number;
+  readonly blocks: BodyBlocks | undefined;
 }
 
 export class ContentAssembly {
   readonly publish: BasicPublish;
+  readonly #pool: BlockPool;
   #header: Buffer | undefined;
+  #blocks: BodyBlocks | undefined;
   readonly #body: Buffer[] = [];
   #bodySize = 0;
   #rest = 0;
 
-  constructor(publish: BasicPublish) {
+  constructor(publish: BasicPublish, pool: BlockPool) {
     this.publish = publish;
+    this.#pool = pool;
   }
 
   /** @throws ConnectionError or ChannelError for a header that is none @returns whether the content is whole */
@@ -48,6 +53,7 @@ export class ContentAssembly {
     }
     this.#header = payload;
     this.#rest = this.#bodySize;
+    if (this.#bodySize > blockBytes) this.#blocks = new BodyBlocks(this.#pool);
     return this.#rest === 0;
   }
 
@@ -61,13 +67,24 @@ export class ContentAssembly {
         `body is ${-this.#rest} octets longer than its header said`,
       );
     }
-    this.#body.push(piece);
+    if (this.#blocks === undefined) this.#body.push(piece);
+    else this.#blocks.append(piece);
     return this.#rest === 0;
+  }
+
+  /** Whether the body is copied as it comes, so that pieces need not stay valid. */
+  get copies(): boolean {
+    return this.#blocks !== undefined;
   }
 
   get content(): Content {
     if (this.#header === undefined || this.#rest > 0) throw new Error("the content is not whole");
-    return { header: this.#header, body: this.#body, bodySize: this.#bodySize };
+    return {
+      header: this.#header,
+      body: this.#blocks?.body ?? this.#body,
+      bodySize: this.#bodySize,
+      blocks: this.#blocks,
+    };
   }
 }
 

@@ -67,6 +67,10 @@ export class Connection {
   readonly #parser = new FrameParser(limits.frameMax);
   /** Chunks that arrive while the access log admits the connection. */
   #inbox: Buffer[] = [];
+  /** Whether the chunk at hand is overwritten when its turn ends. */
+  #isLent = false;
+  /** The channel that the last content frame was for. */
+  #lastContent: Channel | undefined;
   #heldBack = false;
   #toldBlocked = false;
   readonly #heartbeat = new Heartbeat();
@@ -99,8 +103,14 @@ export class Connection {
     return false;
   }
 
-  /** Takes what the socket received; the chunk belongs to the broker from here on. */
-  receive(chunk: Buffer): void {
+  /**
+   * Takes what the socket received.
+   * @param isLent whether the octets are overwritten after the call; otherwise they belong to the broker from here on
+   */
+  receive(octets: Buffer, isLent = false): void {
+    // While a large body comes in, its octets are copied to where they stay, and what little lies between is copied too.
+    this.#isLent = isLent && this.#lastContent?.copiesBody === true;
+    const chunk = isLent && !this.#isLent ? copyOf(octets) : octets;
     this.counts.incomingBytes += chunk.length;
     this.counts.incomingPackets += 1;
     this.#heartbeat.received();
@@ -223,10 +233,10 @@ export class Connection {
             this.#method(number, channel, buffer, start, end);
             break;
           case Frame.HEADER:
-            this.#contentChannel(channel)?.contentHeader(buffer.subarray(start, end));
+            this.#contentChannel(channel)?.contentHeader(this.#kept(buffer.subarray(start, end)));
             break;
           case Frame.BODY:
-            this.#contentChannel(channel)?.contentBody(buffer.subarray(start, end));
+            this.#body(this.#contentChannel(channel), buffer.subarray(start, end));
             break;
           case Frame.HEARTBEAT:
             if (number !== 0) throw frameError("UNEXPECTED_FRAME", parser, "");
@@ -246,7 +256,17 @@ export class Connection {
     if (this.#state === "closing" || channel?.closing === true) return undefined;
     if (channel === undefined)
       throw new ConnectionError("CHANNEL_ERROR", "expected 'channel.open'");
+    this.#lastContent = channel;
     return channel;
+  }
+
+  #body(channel: Channel | undefined, piece: Buffer): void {
+    channel?.contentBody(channel.copiesBody ? piece : this.#kept(piece));
+  }
+
+  /** Octets that may be kept beyond the turn. */
+  #kept(octets: Buffer): Buffer {
+    return this.#isLent ? copyOf(octets) : octets;
   }
 
   #method(
@@ -268,7 +288,10 @@ export class Connection {
       if (channel.expectsContent) throw expectedHeader();
       return handleChannelMethod(channel, this.#publish(buffer, start, end));
     }
-    const method = decodeMethod(id, new WireReader(buffer, start + 4, end));
+    const reader = this.#isLent
+      ? new WireReader(copyOf(buffer.subarray(start + 4, end)))
+      : new WireReader(buffer, start + 4, end);
+    const method = decodeMethod(id, reader);
     if (method === undefined) {
       throw new ConnectionError(
         "COMMAND_INVALID",
@@ -545,4 +568,11 @@ function shortened(text: string): string {
         .subarray(0, 252)
         .toString("utf8")
         .replace(/\uFFFD+$/u, "") + "...";
+}
+
+/** A copy of just these octets, in memory of its own: a small message must not keep a large buffer alive. */
+function copyOf(octets: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(octets.length);
+  octets.copy(copy);
+  return copy;
 }

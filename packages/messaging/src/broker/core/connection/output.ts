@@ -8,6 +8,7 @@ import {
   MethodId,
 } from "../../../amqp/methods.generated.ts";
 import { WireWriter } from "../../../amqp/wire.ts";
+import type { BodyBlocks } from "../message/blocks.ts";
 import type { Payload } from "../message/message.ts";
 
 const chunkBytes = 64 * 1024;
@@ -43,6 +44,8 @@ export class Output {
   #position = 0;
   #parts: Buffer[] = [];
   #used: Buffer[] = [];
+  /** Held until what was gathered has been sent. */
+  #blocks: BodyBlocks[] = [];
   readonly #pool: ChunkPool;
   readonly #scratch: WireWriter;
 
@@ -109,6 +112,13 @@ export class Output {
     return parts;
   }
 
+  /** Takes what the gathered views lie in. The caller releases each once the octets are sent. */
+  takeBlocks(): readonly BodyBlocks[] {
+    const blocks = this.#blocks;
+    if (blocks.length > 0) this.#blocks = [];
+    return blocks;
+  }
+
   /** What was taken has been written out: its chunks may be used again. */
   recycle(): void {
     for (const chunk of this.#used.splice(0)) this.#pool.give(chunk);
@@ -136,7 +146,7 @@ export class Output {
     chunk[at] = Frame.END;
   }
 
-  #content(channel: number, { header, body }: Payload): void {
+  #content(channel: number, { header, body, blocks }: Payload): void {
     this.#frame(Frame.HEADER, channel, header, header.length);
     const payloadMax = this.frameMax - frameOverhead;
     const [first] = body;
@@ -144,6 +154,10 @@ export class Output {
     if (body.length === 1 && first.length <= copyMaxBytes && first.length <= payloadMax) {
       this.#frame(Frame.BODY, channel, first, first.length);
       return;
+    }
+    if (blocks !== undefined) {
+      blocks.hold();
+      this.#blocks.push(blocks);
     }
     let rest = body.reduce((total, part) => total + part.length, 0);
     let part = 0;

@@ -125,7 +125,12 @@ export function readPayload(content: Buffer): Payload {
   const headerAt = wireAt + 2 + wireLength + 4;
   const bodyAt = headerAt + content.readUInt32BE(headerAt - 4);
   const body = bodyAt === content.length ? [] : [content.subarray(bodyAt)];
-  return { route: readRoute(wire), header: content.subarray(headerAt, bodyAt), body };
+  return {
+    route: readRoute(wire),
+    header: content.subarray(headerAt, bodyAt),
+    body,
+    blocks: undefined,
+  };
 }
 
 function readRoute(wire: Buffer): Route {

@@ -27,11 +27,19 @@ export class MessageMemory implements Residency {
   }
 
   hold(message: Message): void {
-    this.residentBytes += message.holders++ === 0 ? message.residentBytes : entryBytes;
+    if (message.holders++ > 0) this.residentBytes += entryBytes;
+    else {
+      this.residentBytes += message.residentBytes;
+      message.payload?.blocks?.hold();
+    }
   }
 
   drop(message: Message): void {
-    this.residentBytes -= --message.holders === 0 ? message.residentBytes : entryBytes;
+    if (--message.holders > 0) this.residentBytes -= entryBytes;
+    else {
+      this.residentBytes -= message.residentBytes;
+      message.payload?.blocks?.release();
+    }
   }
 
   /** Brings the octets back for as long as the caller needs them. */
@@ -74,6 +82,7 @@ export class MessageMemory implements Residency {
   #evict(message: Message): void {
     if (message.payload === undefined) return;
     this.residentBytes -= message.residentBytes;
+    message.payload.blocks?.release();
     message.payload = undefined;
     this.residentBytes += message.residentBytes;
   }

@@ -410,7 +410,7 @@ export class VirtualHost {
     const route = new Route(exchange.name, keys[0] as string);
     const bodySize = payload.body.reduce((total, part) => total + part.length, 0);
     this.publish(
-      { payload: { route, header, body: payload.body }, bodySize, peek: peekProperties(header) },
+      { payload: { ...payload, route, header }, bodySize, peek: peekProperties(header) },
       queues,
     );
   }

@@ -1,5 +1,6 @@
 // Records that are written and synced together, laid out as the octets of one or more segments.
 import { Buffer } from "node:buffer";
+import type { BodyBlocks } from "../../core/message/blocks.ts";
 import { endMark, headSize, seal, writeHead } from "../../core/message/log-record.ts";
 import type { Payload } from "../../core/message/message.ts";
 import type { StoredShare } from "../../core/store.ts";
@@ -43,6 +44,8 @@ export class Batch {
   definitions: Buffer = Buffer.alloc(0);
   readonly #pool: LogChunkPool;
   readonly #chunks: Buffer[] = [];
+  /** What bodies lie in that are written from there. */
+  readonly #blocks: BodyBlocks[] = [];
   #chunk: Buffer | undefined;
   #from = 0;
   #position = 0;
@@ -89,6 +92,7 @@ export class Batch {
     if (!inline) {
       this.#flushChunk();
       this.writes.at(-1)?.buffers.push(...payload.body);
+      this.#holdBlocks(payload.blocks);
     }
     this.bytes += size;
     return size;
@@ -103,9 +107,16 @@ export class Batch {
     return this.writes;
   }
 
-  /** Its octets are on disk: nobody reads its chunks any more. */
+  /** Its octets are on disk: nobody reads them any more. */
   recycle(): void {
     this.#pool.give(this.#chunks);
+    for (const blocks of this.#blocks) blocks.release();
+  }
+
+  #holdBlocks(blocks: BodyBlocks | undefined): void {
+    if (blocks === undefined) return;
+    blocks.hold();
+    this.#blocks.push(blocks);
   }
 
   #openWrite({ segment, offset, usedBefore }: Place): void {

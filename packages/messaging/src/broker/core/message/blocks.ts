@@ -1,0 +1,113 @@
+// Memory for large bodies, used again and again: what is allocated for every read and collected afterwards costs a broker
+// more than moving the octets does.
+import { Buffer } from "node:buffer";
+import type { Clock } from "../../../clock.ts";
+
+/** Bodies above this size are kept in blocks of this size. */
+export const blockBytes = 64 * 1024;
+/** How long a block may lie about unused. */
+const idleMs = 1000;
+
+/**
+ * The blocks of one body. Whoever looks at the body beyond the current turn holds it: each message in memory, each batch of
+ * the log until it is synced, each output until the socket has sent it. When the last of them lets go, the blocks are used again
+ * at the end of the turn. A holder that never lets go costs nothing but that: the garbage collector takes such blocks.
+ */
+export class BodyBlocks {
+  readonly #pool: BlockPool;
+  readonly #blocks: Buffer[] = [];
+  /** Octets in the last block. */
+  #filled = blockBytes;
+  #holders = 0;
+
+  constructor(pool: BlockPool) {
+    this.#pool = pool;
+  }
+
+  /** Copies octets behind those that are there. */
+  append(octets: Buffer): void {
+    for (let at = 0; at < octets.length; ) {
+      if (this.#filled === blockBytes) {
+        this.#blocks.push(this.#pool.take());
+        this.#filled = 0;
+      }
+      const copied = octets.copy(this.#blocks.at(-1) as Buffer, this.#filled, at);
+      this.#filled += copied;
+      at += copied;
+    }
+  }
+
+  get body(): Buffer[] {
+    const last = this.#blocks.at(-1);
+    if (last === undefined) return [];
+    return [...this.#blocks.slice(0, -1), last.subarray(0, this.#filled)];
+  }
+
+  get isHeld(): boolean {
+    return this.#holders > 0;
+  }
+
+  hold(): void {
+    this.#holders += 1;
+  }
+
+  release(): void {
+    this.#holders -= 1;
+    if (this.#holders === 0) this.#pool.released(this);
+  }
+
+  /** The blocks, which it does not have any more; for the pool. */
+  surrender(): Buffer[] {
+    return this.#blocks.splice(0);
+  }
+}
+
+export class BlockPool {
+  readonly #clock: Clock;
+  readonly #free: Buffer[] = [];
+  readonly #released = new Set<BodyBlocks>();
+  /** Fewest free blocks since the pool was last trimmed: so many nobody needed. */
+  #spare = 0;
+  #cancelTrim: (() => void) | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get freeBytes(): number {
+    return this.#free.length * blockBytes;
+  }
+
+  take(): Buffer {
+    const block = this.#free.pop() ?? Buffer.allocUnsafeSlow(blockBytes);
+    this.#spare = Math.min(this.#spare, this.#free.length);
+    return block;
+  }
+
+  /** Nobody holds these; but before the turn ends, somebody may hold them again. */
+  released(blocks: BodyBlocks): void {
+    this.#released.add(blocks);
+  }
+
+  /** Takes back what nobody holds. Call when a turn ends. */
+  collect(): void {
+    for (const blocks of this.#released) if (!blocks.isHeld) this.#free.push(...blocks.surrender());
+    this.#released.clear();
+    if (this.#free.length > 0)
+      this.#cancelTrim ??= this.#clock.schedule(idleMs, () => this.#trim());
+  }
+
+  /** Drops everything and stops its timer. */
+  close(): void {
+    this.#cancelTrim?.();
+    this.#cancelTrim = undefined;
+    this.#free.length = 0;
+  }
+
+  #trim(): void {
+    this.#cancelTrim = undefined;
+    this.#free.length -= this.#spare;
+    this.#spare = this.#free.length;
+    if (this.#free.length > 0) this.#cancelTrim = this.#clock.schedule(idleMs, () => this.#trim());
+  }
+}
