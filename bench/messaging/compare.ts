@@ -25,23 +25,13 @@ const interrupted = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
   process.once(signal, () => interrupted.abort());
 
-await using stack = new AsyncDisposableStack();
-const engines = [stack.use(await startEmbedded())];
-const rabbitmq = startRabbitmq();
-if (rabbitmq !== undefined) engines.push(stack.use(rabbitmq));
-else process.stderr.write("RabbitMQ is not installed: the embedded broker runs alone\n");
-
 const results = new Map<string, Measured[]>();
-const runsOf = (row: string, engine: Engine): Measured[] =>
-  results.get(`${engine.name} ${row}`) ?? [];
-for (const [name, workload] of Array.from({ length: rounds }, () => chosen).flat()) {
-  for (const engine of engines) {
-    if (interrupted.signal.aborted) break;
-    const measured = await measure(engine, workload);
-    if (measured !== undefined)
-      results.set(`${engine.name} ${name}`, [...runsOf(name, engine), measured]);
-    process.stderr.write(".");
-  }
+const runsOf = (row: string, engine: string): readonly Measured[] =>
+  results.get(`${engine} ${row}`) ?? [];
+let names: readonly string[] = [];
+for (const [row, workload] of chosen) {
+  if (interrupted.signal.aborted) break;
+  names = await runRow(row, workload);
 }
 process.stderr.write("\n");
 if (interrupted.signal.aborted) {
@@ -49,11 +39,37 @@ if (interrupted.signal.aborted) {
   process.exitCode = 130;
 } else {
   printTable(
-    chosen.map(([name]) => name),
-    engines,
+    chosen.map(([row]) => row),
+    names,
     runsOf,
   );
-  for (const engine of engines) await printIdle(engine);
+  await using stack = new AsyncDisposableStack();
+  for (const engine of await startEngines(stack)) await printIdle(engine);
+}
+
+async function startEngines(stack: AsyncDisposableStack): Promise<Engine[]> {
+  const engines = [stack.use(await startEmbedded())];
+  const rabbitmq = startRabbitmq();
+  if (rabbitmq === undefined)
+    process.stderr.write("RabbitMQ is not installed: the embedded broker runs alone\n");
+  else engines.push(stack.use(rabbitmq));
+  return engines;
+}
+
+/** Runs a row's rounds on brokers started for it, so that its memory is its own. @returns the brokers' names */
+async function runRow(row: string, workload: Workload): Promise<readonly string[]> {
+  await using stack = new AsyncDisposableStack();
+  const engines = await startEngines(stack);
+  for (let round = 0; round < rounds; round += 1) {
+    for (const engine of engines) {
+      if (interrupted.signal.aborted) break;
+      const measured = await measure(engine, workload);
+      if (measured !== undefined)
+        results.set(`${engine.name} ${row}`, [...runsOf(row, engine.name), measured]);
+      process.stderr.write(".");
+    }
+  }
+  return engines.map((engine) => engine.name);
 }
 
 /** @returns undefined where a run failed, was not done in its time or was interrupted */

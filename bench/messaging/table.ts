@@ -1,5 +1,4 @@
 // Medians of the runs and the ratio of the two brokers, as a Markdown table.
-import type { Engine } from "./engines.ts";
 import type { LoadResult } from "./load/workload.ts";
 
 /** What the generator saw, and what it cost the broker. */
@@ -11,8 +10,8 @@ export interface Measured extends LoadResult {
 /** @param runsOf the runs of a row on an engine */
 export function printTable(
   rows: readonly string[],
-  engines: readonly Engine[],
-  runsOf: (row: string, engine: Engine) => readonly Measured[],
+  engines: readonly string[],
+  runsOf: (row: string, engine: string) => readonly Measured[],
 ): void {
   const line = (...cells: readonly (string | number)[]): void => {
     process.stdout.write(`| ${cells.join(" | ")} |\n`);
@@ -32,7 +31,7 @@ export function printTable(
     const medians = engines.map((engine) => mediansOf(runsOf(row, engine)));
     medians.forEach((m, i) => {
       const { publish, consume, latency, confirm, cpu, peak } = m;
-      const [name, broker] = [i === 0 ? row : "", (engines[i] as Engine).name];
+      const [name, broker] = [i === 0 ? row : "", engines[i] as string];
       line(name, broker, publish, consume, latency.join(" / "), confirm.join(" / "), cpu, peak);
     });
     const [ours, theirs] = medians;

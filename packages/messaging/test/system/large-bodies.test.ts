@@ -35,7 +35,7 @@ async function publish(
   const { body, messageId } = uniqueBody(random, random.between(1, 5 * 64 * 1024));
   await new Promise<void>((resolve, reject) => {
     channel.publish(exchange, key, body, { persistent, messageId }, (error: unknown) =>
-      error === null || error === undefined ? resolve() : reject(error as Error),
+      error === null || error === undefined ? resolve() : reject(error),
     );
   });
 }

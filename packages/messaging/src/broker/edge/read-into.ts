@@ -6,6 +6,9 @@ import { Socket } from "node:net";
 /** @param isLent whether the octets are overwritten after the call */
 type OnOctets = (octets: Buffer, isLent: boolean) => void;
 
+/** Where Node's sockets keep what libuv knows them by. */
+const handleOf = "_handle";
+
 export interface Reading {
   /** The socket to use from here on. */
   readonly socket: Socket;
@@ -18,8 +21,8 @@ export interface Reading {
  * @param accepted from a server with `pauseOnConnect`; not to be used any more
  */
 export function readInto(accepted: Socket, buffer: Buffer): Reading {
-  const owner = accepted as unknown as { _handle?: { useUserBuffer?: unknown } | null };
-  const handle = owner._handle;
+  const owner = accepted as unknown as { [handleOf]?: { useUserBuffer?: unknown } | null };
+  const handle = owner[handleOf];
   if (typeof handle?.useUserBuffer !== "function") {
     accepted.resume();
     return {
@@ -28,7 +31,7 @@ export function readInto(accepted: Socket, buffer: Buffer): Reading {
         accepted.on("data", (octets: Buffer) => listener(octets, false)) && undefined,
     };
   }
-  owner._handle = null;
+  owner[handleOf] = null;
   accepted.destroy(); // without its handle: the server counts it as gone
   let listener: OnOctets | undefined;
   const callback = (size: number): boolean => {
