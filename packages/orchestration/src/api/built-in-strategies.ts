@@ -1,0 +1,198 @@
+// The built-in kinds' own rules: defaults, what a new object must satisfy beyond its schema, what may not change, what can be selected by.
+import { isDeepStrictEqual } from "node:util";
+import { defaultersByKind } from "./defaults.ts";
+import type { KubeObject } from "./object.ts";
+import type { Strategy } from "./resource.ts";
+import type { StatusCause } from "./status.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** @returns the rules of a kind, empty where it has none */
+export function strategyOf(group: string, kind: string): Strategy {
+  const defaults = defaultersByKind[`${group}/${kind}`];
+  return { ...(defaults && { defaults }), ...rulesByKind[`${group}/${kind}`] };
+}
+
+function specOf(object: KubeObject): Fields {
+  return (object["spec"] ?? {}) as Fields;
+}
+
+function statusOf(object: KubeObject): Fields {
+  return (object["status"] ?? {}) as Fields;
+}
+
+function text(value: unknown): string {
+  return value === undefined || value === null ? "" : String(value);
+}
+
+function required(field: string): StatusCause {
+  return { reason: "FieldValueRequired", message: "Required value", field };
+}
+
+function unchangeable(field: string, what = "field is immutable"): StatusCause {
+  return { reason: "FieldValueInvalid", message: `Invalid value: ${what}`, field };
+}
+
+/** A workload's selector must pick the pods of its own template. */
+function selectorCauses(object: KubeObject): readonly StatusCause[] {
+  const { selector, template } = specOf(object) as {
+    selector?: { matchLabels?: Record<string, string>; matchExpressions?: readonly unknown[] };
+    template?: { metadata?: { labels?: Record<string, string> } };
+  };
+  if (selector === undefined) return [required("spec.selector")];
+  const wanted = Object.entries(selector.matchLabels ?? {});
+  if (wanted.length === 0 && (selector.matchExpressions ?? []).length === 0) {
+    const message = "Invalid value: empty selector is invalid for deployment";
+    return [{ reason: "FieldValueInvalid", message, field: "spec.selector" }];
+  }
+  const labels = template?.metadata?.labels ?? {};
+  if (wanted.every(([name, value]) => labels[name] === value)) return [];
+  const message = `Invalid value: ${JSON.stringify(labels)}: \`selector\` does not match template \`labels\``;
+  return [{ reason: "FieldValueInvalid", message, field: "spec.template.metadata.labels" }];
+}
+
+function selectorUnchanged(object: KubeObject, old: KubeObject): readonly StatusCause[] {
+  const same = isDeepStrictEqual(specOf(object)["selector"], specOf(old)["selector"]);
+  return same ? [] : [unchangeable("spec.selector")];
+}
+
+function containersCauses(object: KubeObject): readonly StatusCause[] {
+  const containers = specOf(object)["containers"] as readonly Fields[] | undefined;
+  if (containers === undefined || containers.length === 0) return [required("spec.containers")];
+  const names = new Set<unknown>();
+  return containers.flatMap((container, i) => {
+    const field = `spec.containers[${i}]`;
+    const causes: StatusCause[] = [];
+    if (text(container["image"]) === "") causes.push(required(`${field}.image`));
+    if (names.has(container["name"])) {
+      const message = `Duplicate value: ${JSON.stringify(container["name"])}`;
+      causes.push({ reason: "FieldValueDuplicate", message, field: `${field}.name` });
+    }
+    names.add(container["name"]);
+    return causes;
+  });
+}
+
+/** Of a pod's spec only these may change once it is created (core/v1 Pod, "pod updates"). */
+function podUnchanged(object: KubeObject, old: KubeObject): readonly StatusCause[] {
+  const same = isDeepStrictEqual(withoutChangeable(specOf(object)), withoutChangeable(specOf(old)));
+  if (same) return [];
+  const message =
+    "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`," +
+    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations)," +
+    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
+  return [{ reason: "FieldValueForbidden", message, field: "spec" }];
+}
+
+function withoutChangeable(spec: Fields): Fields {
+  const withoutImage = (list: unknown): unknown =>
+    (list as readonly Fields[] | undefined)?.map(({ image: _, ...rest }) => rest);
+  const {
+    activeDeadlineSeconds: _deadline,
+    tolerations: _tolerations,
+    terminationGracePeriodSeconds: _grace,
+    ...rest
+  } = spec;
+  return {
+    ...rest,
+    containers: withoutImage(spec["containers"]),
+    initContainers: withoutImage(spec["initContainers"]),
+  };
+}
+
+/** Secrets and config maps that say `immutable` keep their data. */
+function dataUnchanged(object: KubeObject, old: KubeObject): readonly StatusCause[] {
+  if (old["immutable"] !== true) return [];
+  const fields = ["data", "binaryData", "stringData"] as const;
+  const forbidden = (field: string): StatusCause => ({
+    reason: "FieldValueForbidden",
+    message: "Forbidden: field is immutable when `immutable` is set",
+    field,
+  });
+  const changed = fields.filter((field) => !isDeepStrictEqual(object[field], old[field]));
+  return [...(object["immutable"] === true ? [] : ["immutable"]), ...changed].map(forbidden);
+}
+
+function secretTypeUnchanged(object: KubeObject, old: KubeObject): readonly StatusCause[] {
+  const causes = dataUnchanged(object, old);
+  return object["type"] === old["type"] ? causes : [...causes, unchangeable("type")];
+}
+
+/** What clients write as text is stored as base64, as `data`. */
+function secretDefaults(object: KubeObject): KubeObject {
+  const { stringData, ...rest } = object as KubeObject & { stringData?: Record<string, string> };
+  if (stringData === undefined) return { ...rest, type: rest["type"] ?? "Opaque" };
+  const encoded = Object.entries(stringData).map(([name, value]) => [
+    name,
+    Buffer.from(value).toString("base64"),
+  ]);
+  const data = { ...(rest["data"] as object | undefined), ...Object.fromEntries(encoded) };
+  return { ...rest, data, type: rest["type"] ?? "Opaque" };
+}
+
+const workload: Strategy = { validate: selectorCauses, validateUpdate: selectorUnchanged };
+
+const rulesByKind: Readonly<Record<string, Strategy>> = {
+  "/Pod": {
+    validate: containersCauses,
+    validateUpdate: podUnchanged,
+    selectableFields: (pod) => ({
+      "spec.nodeName": text(specOf(pod)["nodeName"]),
+      "spec.restartPolicy": text(specOf(pod)["restartPolicy"]),
+      "spec.schedulerName": text(specOf(pod)["schedulerName"]),
+      "spec.serviceAccountName": text(specOf(pod)["serviceAccountName"]),
+      "spec.hostNetwork": text(specOf(pod)["hostNetwork"] ?? false),
+      "status.phase": text(statusOf(pod)["phase"]),
+      "status.podIP": text(statusOf(pod)["podIP"]),
+      "status.nominatedNodeName": text(statusOf(pod)["nominatedNodeName"]),
+    }),
+  },
+  "/Secret": {
+    defaults: secretDefaults,
+    validateUpdate: secretTypeUnchanged,
+    selectableFields: (secret) => ({ type: text(secret["type"]) }),
+  },
+  "/ConfigMap": { validateUpdate: dataUnchanged },
+  "/Node": {
+    selectableFields: (node) => ({
+      "spec.unschedulable": text(specOf(node)["unschedulable"] ?? false),
+    }),
+  },
+  "/Namespace": {
+    selectableFields: (namespace) => ({ "status.phase": text(statusOf(namespace)["phase"]) }),
+  },
+  "/Event": { selectableFields: eventFields("involvedObject", "source") },
+  "events.k8s.io/Event": { selectableFields: eventFields("regarding", "deprecatedSource") },
+  "apps/Deployment": workload,
+  "apps/ReplicaSet": workload,
+  "apps/DaemonSet": workload,
+  "apps/StatefulSet": workload,
+  "batch/Job": {
+    selectableFields: (job) => ({ "status.successful": text(statusOf(job)["succeeded"] ?? 0) }),
+  },
+};
+
+function eventFields(
+  about: string,
+  source: string,
+): (event: KubeObject) => Readonly<Record<string, string>> {
+  return (event) => {
+    const subject = (event[about] ?? {}) as Fields;
+    const names = [
+      "kind",
+      "namespace",
+      "name",
+      "uid",
+      "apiVersion",
+      "resourceVersion",
+      "fieldPath",
+    ];
+    return {
+      ...Object.fromEntries(names.map((name) => [`${about}.${name}`, text(subject[name])])),
+      reason: text(event["reason"]),
+      reportingComponent: text(event["reportingComponent"] ?? event["reportingController"]),
+      source: text((event[source] as Fields | undefined)?.["component"]),
+      type: text(event["type"]),
+    };
+  };
+}
