@@ -54,7 +54,7 @@ export class WireReader {
   longstr(): Buffer {
     const length = this.long();
     const at = this.take(length);
-    return this.buffer.subarray(at, at + length);
+    return Buffer.from(this.buffer.subarray(at, at + length)); // a copy: what is read from may be used again
   }
 }
 

@@ -52,7 +52,7 @@ class Session {
   }
 
   receive(bytes: Buffer): void {
-    this.connection.receive(bytes);
+    this.connection.receive(bytes, true);
     // A channel that was closed is opened again, so that the next frames are read and not passed over.
     for (const [number, channel] of this.connection.channels) {
       if (!channel.closing) continue;
@@ -61,8 +61,8 @@ class Session {
     }
     if (!this.#waits) return;
     this.#waits = false;
-    this.connection.output.take();
-    this.connection.output.recycle();
+    const { output } = this.connection;
+    output.sent(output.take());
   }
 }
 

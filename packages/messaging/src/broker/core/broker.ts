@@ -6,7 +6,6 @@ import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { Channel } from "./channel/channel.ts";
 import { Connection, type Peer } from "./connection/connection.ts";
-import { ChunkPool } from "./connection/output.ts";
 import { newCounters } from "./counters.ts";
 import { BlockPool } from "./message/blocks.ts";
 import { MessageMemory } from "./message/memory.ts";
@@ -41,7 +40,6 @@ export class BrokerCore {
   readonly vhosts = new Map<string, VirtualHost>();
   readonly connections = new Set<Connection>();
   readonly blocks: BlockPool;
-  readonly chunks = new ChunkPool();
   readonly scratch = new WireWriter(4096);
   /** Channels that listen under a direct reply-to address. */
   readonly replyChannels = new Map<string, Channel>();

@@ -1,24 +1,21 @@
 // TCP for the broker: octets in, gathered octets out, and publishers that wait while the disk is behind.
 import { Buffer } from "node:buffer";
-import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { BrokerCore } from "../core/broker.ts";
 import type { Connection } from "../core/connection/connection.ts";
-import type { BodyBlocks } from "../core/message/blocks.ts";
 import { readInto } from "./read-into.ts";
 
 /** Octets that may wait for the disk before publishers are read no further, and when they are read again. */
 const pendingMaxBytes = 16 * 1024 * 1024;
 const pendingResumeBytes = pendingMaxBytes / 2;
 /** Octets read at once at most. */
-const readBytes = 256 * 1024;
+const readBytes = 64 * 1024;
 /** How long a closing socket may take to send its last words. */
 const lingerMs = 5000;
 
 interface Attached {
   readonly socket: Socket;
   readonly connection: Connection;
-  readonly written: () => void;
 }
 
 export class Listener {
@@ -59,7 +56,9 @@ export class Listener {
   /** Sends connection.close to everybody, waits for them to go, and stops listening. */
   async close(): Promise<void> {
     const closed = this.#servers.map((server) => new Promise((resolve) => server.close(resolve)));
-    const gone = [...this.#sockets].map(({ socket }) => once(socket, "close"));
+    const gone = [...this.#sockets].map(
+      ({ socket }) => new Promise((resolve) => socket.once("close", resolve)),
+    );
     for (const { connection, socket } of this.#sockets) {
       connection.shutDown("broker forced connection closure with reason 'shutdown'");
       socket.resume();
@@ -82,7 +81,6 @@ export class Listener {
         wantsToWrite: () => this.#wantsToWrite(attached),
         end: () => this.#end(attached),
       }),
-      written: () => this.#written(attached),
     };
     this.#sockets.add(attached);
     onOctets((octets, isLent) => this.#received(attached, octets, isLent));
@@ -123,41 +121,39 @@ export class Listener {
     }
   }
 
-  #write({ socket, connection, written }: Attached): void {
+  #write(attached: Attached): void {
+    const { socket, connection } = attached;
     const { output, counts } = connection;
     const { counters } = this.#broker;
     const bytes = output.gatheredBytes;
-    const parts = output.take();
-    const blocks = output.takeBlocks();
-    const last = parts.pop();
+    const outgoing = output.take();
+    const last = outgoing.parts.at(-1);
     if (last === undefined || socket.destroyed) return;
-    if (parts.length > 0) socket.cork();
-    for (const part of parts) socket.write(part);
-    const sent = blocks.length === 0 ? written : this.#releasing(blocks, written);
-    socket.write(last, sent);
-    if (parts.length > 0) socket.uncork();
+    const isOne = outgoing.parts.length === 1;
+    let isRead = true;
+    if (!isOne) socket.cork();
+    for (let i = 0; i < outgoing.parts.length - 1; i += 1)
+      socket.write(outgoing.parts[i] as Buffer);
+    socket.write(last, (error) => {
+      // After a failed write nobody can tell what is still being read, so its memory is left to the garbage collector.
+      if (isRead && !error) output.sent(outgoing);
+      this.#written(attached);
+    });
+    if (!isOne) socket.uncork();
     counts.outgoingBytes += bytes;
     counts.outgoingPackets += 1;
     counters.outgoingBytes += bytes;
     counters.outgoingPackets += 1;
     connection.unsentBytes = socket.writableLength;
-    // What the kernel took at once is copied: the octets may be overwritten. Otherwise they are still being read.
-    if (connection.unsentBytes === 0) output.recycle();
-    else output.abandon();
-  }
-
-  /** After a failed write nobody can tell what is still being read, so its blocks are left to the garbage collector. */
-  #releasing(blocks: readonly BodyBlocks[], written: () => void): (error?: Error | null) => void {
-    return (error) => {
-      if (!error) for (const each of blocks) each.release();
-      written();
-      this.#broker.blocks.collect();
-    };
+    if (connection.unsentBytes > 0) return;
+    isRead = false; // the kernel took it all at once
+    output.sent(outgoing);
   }
 
   #written({ socket, connection }: Attached): void {
     connection.unsentBytes = socket.writableLength;
     connection.relieved();
+    this.#broker.blocks.collect();
   }
 
   #end(attached: Attached): void {

@@ -1,28 +1,28 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
-import { BlockPool, BodyBlocks, blockBytes } from "../../../src/broker/core/message/blocks.ts";
+import { BlockPool, blockBytes, SharedBlocks } from "../../../src/broker/core/message/blocks.ts";
 import { ManualClock } from "../../../src/clock.ts";
 
-function filled(pool: BlockPool, octets: number): BodyBlocks {
-  const blocks = new BodyBlocks(pool);
+function filled(pool: BlockPool, octets: number): SharedBlocks {
+  const blocks = new SharedBlocks(pool);
   blocks.append(Buffer.alloc(octets, 1));
   return blocks;
 }
 
 test("a body is the concatenation of what was appended, wherever the pieces were cut", () => {
   const octets = Buffer.from(Array.from({ length: 3 * blockBytes + 17 }, (_, i) => i % 251));
-  const blocks = new BodyBlocks(new BlockPool(new ManualClock()));
+  const blocks = new SharedBlocks(new BlockPool(new ManualClock()));
   for (let at = 0; at < octets.length; at += 40_961)
     blocks.append(octets.subarray(at, at + 40_961));
-  assert.ok(Buffer.concat(blocks.body).equals(octets));
-  assert.equal(blocks.body.length, 4);
+  assert.ok(Buffer.concat(blocks.parts).equals(octets));
+  assert.equal(blocks.parts.length, 4);
 });
 
 test("a body of whole blocks ends with a whole block", () => {
   const blocks = filled(new BlockPool(new ManualClock()), 2 * blockBytes);
   assert.deepEqual(
-    blocks.body.map((block) => block.length),
+    blocks.parts.map((block) => block.length),
     [blockBytes, blockBytes],
   );
 });

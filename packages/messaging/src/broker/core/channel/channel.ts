@@ -5,6 +5,7 @@ import { emptyTable, type FieldTable } from "../../../amqp/field-table.ts";
 import type { BasicPublish, Method } from "../../../amqp/methods.generated.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Exchange } from "../exchange/exchange.ts";
+import type { SharedBlocks } from "../message/blocks.ts";
 import { type Entry, type Payload, Route } from "../message/message.ts";
 import { type Peek, peekProperties, propertiesOf, withProperties } from "../message/properties.ts";
 import type { Queue } from "../queue/queue.ts";
@@ -101,18 +102,26 @@ export class Channel {
     this.#assembly = new ContentAssembly(publish, this.#broker.blocks);
   }
 
-  /** @param header payload of the content header frame; a view that stays valid */
-  contentHeader(header: Buffer): void {
+  /**
+   * @param header payload of the content header frame
+   * @param blocks what it lies in; undefined where it stays valid anyway
+   */
+  contentHeader(header: Buffer, blocks: SharedBlocks | undefined): void {
     try {
-      if (this.#expected().header(header)) this.#published();
+      if (this.#expected().header(header, blocks)) this.#published();
     } catch (error) {
       this.#assembly = undefined;
       throw error;
     }
   }
 
-  contentBody(piece: Buffer): void {
-    if (this.#expected().body(piece)) this.#published();
+  contentBody(piece: Buffer, blocks: SharedBlocks | undefined): void {
+    if (this.#expected().body(piece, blocks)) this.#published();
+  }
+
+  /** What the content that comes in lies in may be used again: copies what there is of it so far. */
+  keepContent(): void {
+    this.#assembly?.keep();
   }
 
   /** Gives a consumer a message. */
@@ -244,8 +253,10 @@ export class Channel {
       peek = peekProperties(payload.header);
     }
     const publication = { payload, bodySize, peek };
-    if (this.mode === "tx") this.#transaction.publishes.push({ publish, publication });
-    else this.#route(publish, publication);
+    if (this.mode === "tx") {
+      payload.blocks?.hold(); // for good: transactions are rare
+      this.#transaction.publishes.push({ publish, publication });
+    } else this.#route(publish, publication);
   }
 
   #route(publish: BasicPublish, publication: Publication): void {

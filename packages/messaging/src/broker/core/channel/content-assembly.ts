@@ -1,8 +1,8 @@
 // A publish between its method frame and the end of its body (AMQP 0-9-1 §4.2.6).
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { ChannelError, ConnectionError } from "../../../amqp/errors.ts";
 import type { BasicPublish } from "../../../amqp/methods.generated.ts";
-import { type BlockPool, BodyBlocks, blockBytes } from "../message/blocks.ts";
+import { type BlockPool, blockBytes, SharedBlocks } from "../message/blocks.ts";
 
 /** Larger messages are refused, as RabbitMQ's default does. */
 const messageBytesMax = 128 * 1024 * 1024;
@@ -15,15 +15,18 @@ export interface Content {
   readonly header: Buffer;
   readonly body: readonly Buffer[];
   readonly bodySize: number;
-  readonly blocks: BodyBlocks | undefined;
+  readonly blocks: SharedBlocks | undefined;
 }
 
 export class ContentAssembly {
   readonly publish: BasicPublish;
   readonly #pool: BlockPool;
   #header: Buffer | undefined;
-  #blocks: BodyBlocks | undefined;
-  readonly #body: Buffer[] = [];
+  /** What a large body is copied to. */
+  #own: SharedBlocks | undefined;
+  /** What header and body of a small one lie in. */
+  #shared: SharedBlocks | undefined;
+  #body: Buffer[] = [];
   #bodySize = 0;
   #rest = 0;
 
@@ -33,7 +36,7 @@ export class ContentAssembly {
   }
 
   /** @throws ConnectionError or ChannelError for a header that is none @returns whether the content is whole */
-  header(payload: Buffer): boolean {
+  header(payload: Buffer, blocks: SharedBlocks | undefined): boolean {
     if (this.#header !== undefined) throw unexpectedFrame();
     if (payload.length < headerMin)
       throw new ConnectionError("FRAME_ERROR", "content header too short");
@@ -52,13 +55,17 @@ export class ContentAssembly {
       );
     }
     this.#header = payload;
+    this.#shared = blocks;
     this.#rest = this.#bodySize;
-    if (this.#bodySize > blockBytes) this.#blocks = new BodyBlocks(this.#pool);
+    if (this.#bodySize > blockBytes) {
+      this.#own = new SharedBlocks(this.#pool);
+      this.keep();
+    }
     return this.#rest === 0;
   }
 
   /** @throws ConnectionError when the body is longer than its header said @returns whether the content is whole */
-  body(piece: Buffer): boolean {
+  body(piece: Buffer, blocks: SharedBlocks | undefined): boolean {
     if (this.#header === undefined) throw unexpectedFrame();
     this.#rest -= piece.length;
     if (this.#rest < 0) {
@@ -67,23 +74,34 @@ export class ContentAssembly {
         `body is ${-this.#rest} octets longer than its header said`,
       );
     }
-    if (this.#blocks === undefined) this.#body.push(piece);
-    else this.#blocks.append(piece);
+    if (this.#own !== undefined) this.#own.append(piece);
+    else {
+      this.#body.push(piece);
+      this.#shared = blocks;
+    }
     return this.#rest === 0;
   }
 
   /** Whether the body is copied as it comes, so that pieces need not stay valid. */
   get copies(): boolean {
-    return this.#blocks !== undefined;
+    return this.#own !== undefined;
+  }
+
+  /** Copies what lies in shared memory, since that is about to be used again. */
+  keep(): void {
+    if (this.#shared === undefined) return;
+    this.#shared = undefined;
+    this.#header = Buffer.from(this.#header as Buffer);
+    this.#body = this.#body.map((piece) => Buffer.from(piece));
   }
 
   get content(): Content {
     if (this.#header === undefined || this.#rest > 0) throw new Error("the content is not whole");
     return {
       header: this.#header,
-      body: this.#blocks?.body ?? this.#body,
+      body: this.#own?.parts ?? this.#body,
       bodySize: this.#bodySize,
-      blocks: this.#blocks,
+      blocks: this.#own ?? this.#shared,
     };
   }
 }

@@ -18,6 +18,7 @@ import { WireReader } from "../../../amqp/wire.ts";
 import type { BrokerCore } from "../broker.ts";
 import { Channel } from "../channel/channel.ts";
 import { handleChannelMethod } from "../channel/channel-methods.ts";
+import { SharedBlocks } from "../message/blocks.ts";
 import type { VirtualHost } from "../vhost/vhost.ts";
 import {
   agreedLimits,
@@ -44,6 +45,8 @@ type State = "header" | "start" | "tune" | "open" | "admitting" | "running" | "c
 
 /** A client that may not come in hears nothing for this long, so that guessing is slow; RabbitMQ does the same. */
 const silenceMs = 3000;
+/** From this size on a read is copied to a block that its messages share; a smaller one to memory of its own size. */
+const sharedReadMin = 16 * 1024;
 /** Unsent output above which nothing more is delivered to this connection. */
 const outputMaxBytes = 1024 * 1024;
 
@@ -69,6 +72,8 @@ export class Connection {
   #inbox: Buffer[] = [];
   /** Whether the chunk at hand is overwritten when its turn ends. */
   #isLent = false;
+  /** What the chunk at hand lies in, where its messages share that. */
+  #readBlocks: SharedBlocks | undefined;
   /** The channel that the last content frame was for. */
   #lastContent: Channel | undefined;
   #heldBack = false;
@@ -81,7 +86,7 @@ export class Connection {
   constructor(broker: BrokerCore, peer: Peer) {
     this.broker = broker;
     this.peer = peer;
-    this.output = new Output(broker.chunks, broker.scratch);
+    this.output = new Output(broker.blocks, broker.scratch);
   }
 
   get subject(): Subject {
@@ -108,9 +113,29 @@ export class Connection {
    * @param isLent whether the octets are overwritten after the call; otherwise they belong to the broker from here on
    */
   receive(octets: Buffer, isLent = false): void {
+    if (!isLent) return this.#receive(octets);
     // While a large body comes in, its octets are copied to where they stay, and what little lies between is copied too.
-    this.#isLent = isLent && this.#lastContent?.copiesBody === true;
-    const chunk = isLent && !this.#isLent ? copyOf(octets) : octets;
+    this.#isLent = this.#lastContent?.copiesBody === true;
+    if (this.#isLent) this.#receive(octets);
+    else if (octets.length < sharedReadMin || this.#state !== "running")
+      this.#receive(copyOf(octets));
+    else this.#receiveShared(octets);
+    this.#isLent = false;
+  }
+
+  /** Much came at once: its messages share the block that it is copied to. */
+  #receiveShared(octets: Buffer): void {
+    const blocks = new SharedBlocks(this.broker.blocks);
+    blocks.append(octets);
+    blocks.hold();
+    this.#readBlocks = blocks;
+    for (const part of blocks.parts) this.#receive(part);
+    this.#lastContent?.keepContent();
+    this.#readBlocks = undefined;
+    blocks.release();
+  }
+
+  #receive(chunk: Buffer): void {
     this.counts.incomingBytes += chunk.length;
     this.counts.incomingPackets += 1;
     this.#heartbeat.received();
@@ -233,7 +258,10 @@ export class Connection {
             this.#method(number, channel, buffer, start, end);
             break;
           case Frame.HEADER:
-            this.#contentChannel(channel)?.contentHeader(this.#kept(buffer.subarray(start, end)));
+            this.#contentChannel(channel)?.contentHeader(
+              this.#kept(buffer.subarray(start, end)),
+              this.#readBlocks,
+            );
             break;
           case Frame.BODY:
             this.#body(this.#contentChannel(channel), buffer.subarray(start, end));
@@ -256,12 +284,15 @@ export class Connection {
     if (this.#state === "closing" || channel?.closing === true) return undefined;
     if (channel === undefined)
       throw new ConnectionError("CHANNEL_ERROR", "expected 'channel.open'");
-    this.#lastContent = channel;
+    if (channel !== this.#lastContent) {
+      if (this.#readBlocks !== undefined) this.#lastContent?.keepContent();
+      this.#lastContent = channel;
+    }
     return channel;
   }
 
   #body(channel: Channel | undefined, piece: Buffer): void {
-    channel?.contentBody(channel.copiesBody ? piece : this.#kept(piece));
+    channel?.contentBody(channel.copiesBody ? piece : this.#kept(piece), this.#readBlocks);
   }
 
   /** Octets that may be kept beyond the turn. */
@@ -288,10 +319,7 @@ export class Connection {
       if (channel.expectsContent) throw expectedHeader();
       return handleChannelMethod(channel, this.#publish(buffer, start, end));
     }
-    const reader = this.#isLent
-      ? new WireReader(copyOf(buffer.subarray(start + 4, end)))
-      : new WireReader(buffer, start + 4, end);
-    const method = decodeMethod(id, reader);
+    const method = decodeMethod(id, new WireReader(buffer, start + 4, end));
     if (method === undefined) {
       throw new ConnectionError(
         "COMMAND_INVALID",

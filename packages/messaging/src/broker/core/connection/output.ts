@@ -8,29 +8,19 @@ import {
   MethodId,
 } from "../../../amqp/methods.generated.ts";
 import { WireWriter } from "../../../amqp/wire.ts";
-import type { BodyBlocks } from "../message/blocks.ts";
+import { type BlockPool, blockBytes, type SharedBlocks } from "../message/blocks.ts";
 import type { Payload } from "../message/message.ts";
 
-const chunkBytes = 64 * 1024;
 /** Bodies up to this size are copied behind their headers; larger ones leave as the views they are. */
 const copyMaxBytes = 8 * 1024;
 const frameOverhead = 8;
 const deliverId = MethodId["basic.deliver"];
 
-/** Chunks that were written out and can be used again; shared by the connections of a broker. */
-export class ChunkPool {
-  readonly #free: Buffer[] = [];
-  readonly #keepMax: number;
-
-  constructor(keepMax = 16) {
-    this.#keepMax = keepMax;
-  }
-  take(): Buffer {
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(chunkBytes);
-  }
-  give(chunk: Buffer): void {
-    if (this.#free.length < this.#keepMax) this.#free.push(chunk);
-  }
+/** What goes to a socket in one write, and what it lies in. */
+export interface Outgoing {
+  readonly parts: readonly Buffer[];
+  readonly chunks: readonly Buffer[];
+  readonly blocks: readonly SharedBlocks[];
 }
 
 export class Output {
@@ -45,12 +35,12 @@ export class Output {
   #parts: Buffer[] = [];
   #used: Buffer[] = [];
   /** Held until what was gathered has been sent. */
-  #blocks: BodyBlocks[] = [];
-  readonly #pool: ChunkPool;
+  #blocks: SharedBlocks[] = [];
+  readonly #pool: BlockPool;
   readonly #scratch: WireWriter;
 
   /** @param scratch shared by all outputs of a broker, used only within a call */
-  constructor(pool: ChunkPool, scratch: WireWriter) {
+  constructor(pool: BlockPool, scratch: WireWriter) {
     this.#pool = pool;
     this.#scratch = scratch;
   }
@@ -103,39 +93,21 @@ export class Output {
     this.#content(channel, payload);
   }
 
-  /** Takes what was gathered. The caller gives the parts back by `recycle` once nobody reads them any more. */
-  take(): Buffer[] {
+  /** Takes what was gathered. Call `sent` with it once nobody reads its octets any more. */
+  take(): Outgoing {
     this.#seal();
-    const parts = this.#parts;
+    const outgoing = { parts: this.#parts, chunks: this.#used, blocks: this.#blocks };
     this.#parts = [];
-    this.gatheredBytes = 0;
-    return parts;
-  }
-
-  /** Takes what the gathered views lie in. The caller releases each once the octets are sent. */
-  takeBlocks(): readonly BodyBlocks[] {
-    const blocks = this.#blocks;
-    if (blocks.length > 0) this.#blocks = [];
-    return blocks;
-  }
-
-  /** What was taken has been written out: its chunks may be used again. */
-  recycle(): void {
-    for (const chunk of this.#used.splice(0)) this.#pool.give(chunk);
-    if (this.#chunk !== undefined && this.#parts.length === 0 && this.#position === this.#from) {
-      this.#pool.give(this.#chunk);
-      this.#chunk = undefined;
-      this.#from = 0;
-      this.#position = 0;
-    }
-  }
-
-  /** What was taken is still being written: its chunks belong to the writer now. */
-  abandon(): void {
     this.#used = [];
-    this.#chunk = undefined;
-    this.#from = 0;
-    this.#position = 0;
+    this.#blocks = [];
+    this.gatheredBytes = 0;
+    return outgoing;
+  }
+
+  /** What was taken has been sent: what it lay in may be used again. */
+  sent({ chunks, blocks }: Outgoing): void {
+    for (const chunk of chunks) this.#pool.give(chunk);
+    for (const each of blocks) each.release();
   }
 
   #frame(type: number, channel: number, payload: Buffer, size: number): void {
@@ -212,14 +184,14 @@ export class Output {
     if (this.#chunk !== undefined && this.#position + size <= this.#chunk.length)
       return this.#chunk;
     this.#seal();
-    this.#chunk = size <= chunkBytes ? this.#pool.take() : Buffer.allocUnsafeSlow(size);
+    this.#chunk = size <= blockBytes ? this.#pool.take() : Buffer.allocUnsafeSlow(size);
     return this.#chunk;
   }
 
   /** Ends the current chunk. */
   #seal(): void {
     this.#sealPart();
-    if (this.#chunk?.length === chunkBytes) this.#used.push(this.#chunk);
+    if (this.#chunk?.length === blockBytes) this.#used.push(this.#chunk);
     this.#chunk = undefined;
     this.#from = 0;
     this.#position = 0;

@@ -1,19 +1,20 @@
-// Memory for large bodies, used again and again: what is allocated for every read and collected afterwards costs a broker
-// more than moving the octets does.
+// Memory that is used again and again: what is allocated for every read and write and collected afterwards costs a broker more
+// than moving the octets does.
 import { Buffer } from "node:buffer";
 import type { Clock } from "../../../clock.ts";
 
-/** Bodies above this size are kept in blocks of this size. */
+/** Bodies above this size have blocks of their own; smaller ones share the block of the read that they came with. */
 export const blockBytes = 64 * 1024;
 /** How long a block may lie about unused. */
 const idleMs = 1000;
 
 /**
- * The blocks of one body. Whoever looks at the body beyond the current turn holds it: each message in memory, each batch of
- * the log until it is synced, each output until the socket has sent it. When the last of them lets go, the blocks are used again
- * at the end of the turn. A holder that never lets go costs nothing but that: the garbage collector takes such blocks.
+ * The blocks of one large body, or of one read with many small messages. Whoever looks at the octets beyond the current turn holds
+ * them: each message in memory, each batch of the log until it is synced, each output until the socket has sent it. When the last of
+ * them lets go, the blocks are used again at the end of the turn. A holder that never lets go costs nothing but that: the garbage
+ * collector takes such blocks.
  */
-export class BodyBlocks {
+export class SharedBlocks {
   readonly #pool: BlockPool;
   readonly #blocks: Buffer[] = [];
   /** Octets in the last block. */
@@ -37,7 +38,8 @@ export class BodyBlocks {
     }
   }
 
-  get body(): Buffer[] {
+  /** What was appended, as views. */
+  get parts(): Buffer[] {
     const last = this.#blocks.at(-1);
     if (last === undefined) return [];
     return [...this.#blocks.slice(0, -1), last.subarray(0, this.#filled)];
@@ -65,7 +67,7 @@ export class BodyBlocks {
 export class BlockPool {
   readonly #clock: Clock;
   readonly #free: Buffer[] = [];
-  readonly #released = new Set<BodyBlocks>();
+  readonly #released = new Set<SharedBlocks>();
   /** Fewest free blocks since the pool was last trimmed: so many nobody needed. */
   #spare = 0;
   #cancelTrim: (() => void) | undefined;
@@ -84,8 +86,14 @@ export class BlockPool {
     return block;
   }
 
+  /** A block that is not shared comes back. */
+  give(block: Buffer): void {
+    this.#free.push(block);
+    this.#watch();
+  }
+
   /** Nobody holds these; but before the turn ends, somebody may hold them again. */
-  released(blocks: BodyBlocks): void {
+  released(blocks: SharedBlocks): void {
     this.#released.add(blocks);
   }
 
@@ -93,8 +101,7 @@ export class BlockPool {
   collect(): void {
     for (const blocks of this.#released) if (!blocks.isHeld) this.#free.push(...blocks.surrender());
     this.#released.clear();
-    if (this.#free.length > 0)
-      this.#cancelTrim ??= this.#clock.schedule(idleMs, () => this.#trim());
+    this.#watch();
   }
 
   /** Drops everything and stops its timer. */
@@ -104,10 +111,15 @@ export class BlockPool {
     this.#free.length = 0;
   }
 
+  #watch(): void {
+    if (this.#free.length > 0)
+      this.#cancelTrim ??= this.#clock.schedule(idleMs, () => this.#trim());
+  }
+
   #trim(): void {
     this.#cancelTrim = undefined;
     this.#free.length -= this.#spare;
     this.#spare = this.#free.length;
-    if (this.#free.length > 0) this.#cancelTrim = this.#clock.schedule(idleMs, () => this.#trim());
+    this.#watch();
   }
 }

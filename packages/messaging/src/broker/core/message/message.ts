@@ -1,7 +1,7 @@
 // A message as the broker holds it: where it was published, its header and body as they came, and where they lie on disk.
 import { Buffer } from "node:buffer";
 import { WireWriter } from "../../../amqp/wire.ts";
-import type { BodyBlocks } from "./blocks.ts";
+import type { SharedBlocks } from "./blocks.ts";
 
 /** Exchange and routing key of a publish, with their octets, which basic.deliver repeats unchanged. */
 export class Route {
@@ -37,7 +37,7 @@ export interface Payload {
   readonly header: Buffer;
   readonly body: readonly Buffer[];
   /** What the body lies in where that is used again; undefined where the garbage collector sees to it. */
-  readonly blocks: BodyBlocks | undefined;
+  readonly blocks: SharedBlocks | undefined;
 }
 
 /** What a message costs in memory beside its octets: the objects of it and of its queue entry, measured. */

@@ -1,6 +1,6 @@
 // Records that are written and synced together, laid out as the octets of one or more segments.
 import { Buffer } from "node:buffer";
-import type { BodyBlocks } from "../../core/message/blocks.ts";
+import type { SharedBlocks } from "../../core/message/blocks.ts";
 import { endMark, headSize, seal, writeHead } from "../../core/message/log-record.ts";
 import type { Payload } from "../../core/message/message.ts";
 import type { StoredShare } from "../../core/store.ts";
@@ -45,7 +45,7 @@ export class Batch {
   readonly #pool: LogChunkPool;
   readonly #chunks: Buffer[] = [];
   /** What bodies lie in that are written from there. */
-  readonly #blocks: BodyBlocks[] = [];
+  readonly #blocks: SharedBlocks[] = [];
   #chunk: Buffer | undefined;
   #from = 0;
   #position = 0;
@@ -113,7 +113,7 @@ export class Batch {
     for (const blocks of this.#blocks) blocks.release();
   }
 
-  #holdBlocks(blocks: BodyBlocks | undefined): void {
+  #holdBlocks(blocks: SharedBlocks | undefined): void {
     if (blocks === undefined) return;
     blocks.hold();
     this.#blocks.push(blocks);

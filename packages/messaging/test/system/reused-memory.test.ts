@@ -1,4 +1,4 @@
-// Large bodies lie in memory that is used again: no body may change while anybody can still ask for it.
+// Bodies lie in memory that is used again: none may change while anybody can still ask for it.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { type TestContext, test } from "node:test";
@@ -135,6 +135,83 @@ test("bodies that wait for a client who does not read stay as they are", async (
     assert.equal(hashOf(body), properties["messageId"], `body ${i} has changed`);
   }
   await busy.close();
+});
+
+test("small bodies that came in one read outlive each other in any order", async (t: TestContext) => {
+  const seed = chooseSeed("WARRENER_TEST_SEED");
+  t.diagnostic(`WARRENER_TEST_SEED=${seed}`);
+  const random = seededRandom(seed);
+  await using broker = await startBroker({ port: 0, memoryBytesMax: 4 * mebibyte });
+  const connection = await connect(broker.url, { noDelay: true });
+  const channel = await connection.createConfirmChannel();
+  const consuming = await connection.createChannel();
+  for (const queue of ["kept", "passing"]) await channel.assertQueue(queue, { durable: true });
+  const count = 6000;
+  for (let i = 0; i < count; i += 1) {
+    const { body, messageId } = uniqueBody(random, random.between(1, 3000));
+    const queue = random.chance(0.1) ? "kept" : "passing";
+    channel.sendToQueue(queue, body, { messageId, persistent: random.chance(0.3) });
+  }
+  await channel.waitForConfirms();
+  await consuming.prefetch(64);
+  const { promise: passed, resolve, reject } = Promise.withResolvers<void>();
+  const { messageCount } = await channel.checkQueue("passing");
+  let settled = 0;
+  await consuming.consume("passing", (message) => {
+    if (message === null) return;
+    try {
+      assertIntact(message);
+    } catch (error) {
+      reject(error);
+    }
+    if (!message.fields.redelivered && random.chance(0.2)) return consuming.nack(message);
+    consuming.ack(message);
+    settled += 1;
+    const { body, messageId } = uniqueBody(random, random.between(1, 3000));
+    if (settled <= 1000) channel.sendToQueue("kept", body, { messageId });
+    if (settled === messageCount) resolve();
+  });
+  await passed;
+  await channel.waitForConfirms();
+  for (;;) {
+    const message = await channel.get("kept", { noAck: true });
+    if (message === false) break;
+    assertIntact(message as unknown as ConsumeMessage);
+  }
+  await connection.close();
+});
+
+test("a body whose read ended in its middle is whole, though all before it in that read have gone", async () => {
+  const random = seededRandom(13);
+  await using broker = await startBroker({ port: 0, allowGuest: true });
+  const connection = await connect(broker.url, { noDelay: true });
+  const channel = await connection.createChannel();
+  await channel.assertQueue("direct");
+  const count = 2000;
+  const { promise: all, resolve, reject } = Promise.withResolvers<void>();
+  let arrived = 0;
+  await channel.consume(
+    "direct",
+    (message) => {
+      try {
+        assertIntact(message as ConsumeMessage);
+      } catch (error) {
+        reject(error);
+      }
+      arrived += 1;
+      if (arrived === count) resolve();
+    },
+    { noAck: true },
+  );
+  await using wire = await Wire.connect(broker.url);
+  await wire.openChannel();
+  const messages = Array.from({ length: count }, () => {
+    const { body, messageId } = uniqueBody(random, random.between(1000, 8000));
+    return publishFrames(1, { routingKey: "direct" }, body, { properties: { messageId } });
+  });
+  wire.write(Buffer.concat(messages));
+  await all;
+  await connection.close();
 });
 
 test("publishes whose bodies interleave on two channels of a connection arrive unchanged", async () => {
