@@ -53,6 +53,7 @@ class Session {
 
   receive(bytes: Buffer): void {
     this.connection.receive(bytes, true);
+    this.connection.broker.relieveMemory();
     // A channel that was closed is opened again, so that the next frames are read and not passed over.
     for (const [number, channel] of this.connection.channels) {
       if (!channel.closing) continue;

@@ -5,6 +5,8 @@ import type { Clock } from "../../../clock.ts";
 
 /** Bodies above this size have blocks of their own; smaller ones share the block of the read that they came with. */
 export const blockBytes = 64 * 1024;
+/** More free blocks than this are left to the garbage collector: 32 MiB. */
+const freeMax = 512;
 /** How long a block may lie about unused. */
 const idleMs = 1000;
 
@@ -88,7 +90,7 @@ export class BlockPool {
 
   /** A block that is not shared comes back. */
   give(block: Buffer): void {
-    this.#free.push(block);
+    if (this.#free.length < freeMax) this.#free.push(block);
     this.#watch();
   }
 
@@ -99,9 +101,12 @@ export class BlockPool {
 
   /** Takes back what nobody holds. Call when a turn ends. */
   collect(): void {
-    for (const blocks of this.#released) if (!blocks.isHeld) this.#free.push(...blocks.surrender());
+    if (this.#released.size === 0) return;
+    for (const blocks of this.#released) {
+      if (blocks.isHeld) continue;
+      for (const block of blocks.surrender()) this.give(block);
+    }
     this.#released.clear();
-    this.#watch();
   }
 
   /** Drops everything and stops its timer. */
