@@ -11,11 +11,12 @@ interface ProblemBody {
 }
 
 export class Api {
-  readonly #url: string;
+  /** Where the front door is. */
+  readonly url: string;
   readonly #token: string;
 
   constructor({ WARRENER_URL, WARRENER_TOKEN }: DevEnvironment) {
-    this.#url = WARRENER_URL;
+    this.url = WARRENER_URL;
     this.#token = WARRENER_TOKEN;
   }
 
@@ -25,9 +26,9 @@ export class Api {
     headers.set("authorization", `Bearer ${this.#token}`);
     let response: Response;
     try {
-      response = await fetch(`${this.#url}${path}`, { ...init, headers });
+      response = await fetch(`${this.url}${path}`, { ...init, headers });
     } catch (cause) {
-      throw new CliError(`nobody answers at ${this.#url}`, {
+      throw new CliError(`nobody answers at ${this.url}`, {
         remedy: "warrener up in another terminal",
         cause,
       });

@@ -21,8 +21,9 @@ function statusOf(object: KubeObject): Fields {
   return (object["status"] ?? {}) as Fields;
 }
 
+/** A scalar as a field selector writes it. */
 function text(value: unknown): string {
-  return value === undefined || value === null ? "" : String(value);
+  return typeof value === "string" ? value : value === undefined ? "" : JSON.stringify(value);
 }
 
 function required(field: string): StatusCause {
@@ -86,15 +87,15 @@ function podUnchanged(object: KubeObject, old: KubeObject): readonly StatusCause
 
 function withoutChangeable(spec: Fields): Fields {
   const withoutImage = (list: unknown): unknown =>
-    (list as readonly Fields[] | undefined)?.map(({ image: _, ...rest }) => rest);
-  const {
-    activeDeadlineSeconds: _deadline,
-    tolerations: _tolerations,
-    terminationGracePeriodSeconds: _grace,
-    ...rest
-  } = spec;
+    (list as readonly Fields[] | undefined)?.map((container) => ({
+      ...container,
+      image: undefined,
+    }));
   return {
-    ...rest,
+    ...spec,
+    activeDeadlineSeconds: undefined,
+    tolerations: undefined,
+    terminationGracePeriodSeconds: undefined,
     containers: withoutImage(spec["containers"]),
     initContainers: withoutImage(spec["initContainers"]),
   };

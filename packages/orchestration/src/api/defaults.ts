@@ -1,5 +1,5 @@
 // What Kubernetes fills in where a manifest is silent (documented with each field of its API reference).
-import type { JsonObject, KubeObject } from "./object.ts";
+import type { KubeObject } from "./object.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 type Defaulter = (object: KubeObject) => KubeObject;

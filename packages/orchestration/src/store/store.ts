@@ -5,7 +5,6 @@ import type { KubeObject } from "../api/object.ts";
 export interface Entry {
   readonly key: string;
   readonly object: KubeObject;
-  readonly createdRevision: number;
   readonly revision: number;
 }
 
@@ -79,7 +78,7 @@ export interface ObjectStore {
   synced(revision: number): Promise<void>;
   /**
    * Every change after a revision to keys with a prefix, in order, each once and only when it is on disk.
-   * What is already there is told before this returns.
+   * What is already there is told before this returns. `onEvent` must not throw.
    * @returns a function that ends it @throws ExpiredError
    */
   watch(prefix: string, after: number, onEvent: (event: StoreEvent) => void): () => void;

@@ -82,7 +82,10 @@ async function run(path: string, options: Options): Promise<void> {
   });
   if (options.follow) await sayIfNobodyWorks(api, queue);
   const journey = await follow(api, file.id, send.id, options);
-  report(path, file.id, send.id, journey, options);
+  report(
+    { path, url: `${api.url}/api/v1/files/${file.id}`, file: file.id, id: send.id, journey },
+    options,
+  );
 }
 
 /** Following rows that nobody takes would look like a command that hangs. */
@@ -143,12 +146,10 @@ function newBar(following: boolean): SingleBar {
 }
 
 function report(
-  path: string,
-  file: string,
-  id: string,
-  journey: Journey,
+  sent: { path: string; url: string; file: string; id: string; journey: Journey },
   { queue, follow, json }: Options,
 ): void {
+  const { path, url, file, id, journey } = sent;
   const send = journey.sends.find((s) => s.id === id);
   if (json === true) {
     process.stdout.write(`${JSON.stringify({ file, queue, ...send, rows: journey.rows })}\n`);
@@ -166,7 +167,7 @@ function report(
       for (const { row, error } of journey.dead.slice(0, 5))
         process.stdout.write(`    row ${row ?? "?"}: ${error ?? ""}\n`);
     }
-    process.stdout.write(`  journey: /api/v1/files/${file}/journey\n`);
+    process.stdout.write(`  journey: ${url}/journey\n`);
   }
   if (send?.state === "failed")
     throw new CliError(`sending failed: ${send.error ?? "no reason given"}`, {

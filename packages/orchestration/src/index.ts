@@ -1,0 +1,18 @@
+// The face of orchestration.
+export { builtInResources } from "./api/built-in.ts";
+export type { KubeObject, ObjectMeta } from "./api/object.ts";
+export type { Resource, Strategy, Subresource, Verb } from "./api/resource.ts";
+export { type Status, StatusError } from "./api/status.ts";
+export {
+  aggregatedDiscovery,
+  aggregatedType,
+  apiGroup,
+  coreVersions,
+  groupList,
+  resourceList,
+} from "./server/discovery.ts";
+export { OpenApiDocuments } from "./server/openapi.ts";
+export { Registry } from "./server/registry.ts";
+export { type RequestInfo, requestInfo } from "./server/request-info.ts";
+export { MvccStore } from "./store/mvcc.ts";
+export type { ObjectStore } from "./store/store.ts";
