@@ -14,5 +14,6 @@ export {
 export { OpenApiDocuments } from "./server/openapi.ts";
 export { Registry } from "./server/registry.ts";
 export { type RequestInfo, requestInfo } from "./server/request-info.ts";
+export { type DurableStore, openStore } from "./store/durable-store.ts";
 export { MvccStore } from "./store/mvcc.ts";
 export type { ObjectStore } from "./store/store.ts";

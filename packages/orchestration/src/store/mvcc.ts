@@ -1,4 +1,5 @@
 // Revisions in memory: the newest object of each key in key order, and the changes of the last so many revisions.
+// Alone it is a store without a disk, for tests and simulations: everything is told at once, and nothing outlives the process.
 import type { KubeObject } from "../api/object.ts";
 import {
   ConflictError,
@@ -12,6 +13,8 @@ import {
 export interface MvccOptions {
   /** Changes that are kept for watches and for lists that go on. Default 10,000. */
   readonly historyMax?: number;
+  /** Whether watchers hear of a change only once `tell` is called, as whoever writes to a disk wants it. Default false. */
+  readonly tellsLater?: boolean;
 }
 
 const defaultHistoryMax = 10_000;
@@ -27,7 +30,6 @@ interface Bucket {
   readonly watchers: Set<Watcher>;
 }
 
-/** A store without a disk: everything is told at once, and nothing outlives the process. For tests and simulations. */
 export class MvccStore implements ObjectStore {
   revision = 0;
   readonly #entries = new Map<string, Entry>();
@@ -36,9 +38,13 @@ export class MvccStore implements ObjectStore {
   readonly #historyMax: number;
   /** The newest revision whose change is no longer kept. */
   #forgotten = 0;
+  readonly #tellsLater: boolean;
+  /** Changes up to this revision have been told. */
+  #told = 0;
 
-  constructor({ historyMax = defaultHistoryMax }: MvccOptions = {}) {
+  constructor({ historyMax = defaultHistoryMax, tellsLater = false }: MvccOptions = {}) {
     this.#historyMax = historyMax;
+    this.#tellsLater = tellsLater;
   }
 
   get(key: string): Entry | undefined {
@@ -93,7 +99,8 @@ export class MvccStore implements ObjectStore {
     const { watchers } = this.#bucketOf(prefix);
     const watcher = { prefix, onEvent };
     for (const event of this.#history)
-      if (event.revision > after && event.key.startsWith(prefix)) onEvent(event);
+      if (event.revision > after && event.revision <= this.#told && event.key.startsWith(prefix))
+        onEvent(event);
     watchers.add(watcher);
     return () => {
       watchers.delete(watcher);
@@ -113,8 +120,35 @@ export class MvccStore implements ObjectStore {
       const dropped = this.#history.splice(0, this.#history.length - this.#historyMax);
       this.#forgotten = (dropped.at(-1) as StoreEvent).revision;
     }
-    for (const { prefix, onEvent } of [...this.#bucketOf(event.key).watchers])
-      if (event.key.startsWith(prefix)) onEvent(event);
+    if (!this.#tellsLater) this.tell(event.revision);
+  }
+
+  /** Tells watchers of every change up to a revision that they have not heard of yet. */
+  tell(revision: number): void {
+    const from = this.#history.findLastIndex((event) => event.revision <= this.#told) + 1;
+    for (const event of this.#history.slice(from)) {
+      if (event.revision > revision) break;
+      this.#told = event.revision;
+      for (const { prefix, onEvent } of [...this.#bucketOf(event.key).watchers])
+        if (event.key.startsWith(prefix)) onEvent(event);
+    }
+  }
+
+  /** Everything that is there, in no order. */
+  entries(): Entry[] {
+    return [...this.#entries.values()];
+  }
+
+  /** Brings back what a snapshot held; changes up to it are not kept. */
+  restore(entries: Iterable<Entry>, revision: number): void {
+    for (const entry of entries) {
+      this.#entries.set(entry.key, entry);
+      this.#bucketOf(entry.key).keys.push(entry.key);
+    }
+    for (const { keys } of this.#buckets.values()) keys.sort();
+    this.revision = revision;
+    this.#forgotten = revision;
+    this.#told = revision;
   }
 
   #checkKept(revision: number): void {
