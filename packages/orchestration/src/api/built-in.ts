@@ -1,19 +1,10 @@
 // The kinds that Kubernetes brings, read from its interface description.
 import { readFileSync } from "node:fs";
 import { strategyOf } from "./built-in-strategies.ts";
-import type { Resource, Subresource, Verb } from "./resource.ts";
+import type { Resource, Subresource } from "./resource.ts";
 
 /** One line of `data/resources-v1.32.json`. */
-interface ResourceData {
-  readonly group: string;
-  readonly version: string;
-  readonly resource: string;
-  readonly singular: string;
-  readonly kind: string;
-  readonly shortNames: readonly string[];
-  readonly categories: readonly string[];
-  readonly namespaced: boolean;
-  readonly verbs: readonly Verb[];
+interface ResourceData extends Omit<Resource, "subresources" | "definition" | "strategy"> {
   readonly subresources: readonly {
     readonly name: string;
     readonly kind: string;

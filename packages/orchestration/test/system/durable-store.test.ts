@@ -91,7 +91,7 @@ test("a thousand writers at once share few syncs", async (t) => {
   await using store = await openStore(await folder(t), { log });
   await Promise.all(
     Array.from({ length: 1000 }, async (_, i) => {
-      await null; // each in a turn of its own, as requests come
+      await Promise.resolve(); // each in a turn of its own, as requests come
       await store.synced(store.put(`${prefix}n/${i}`, configMap(String(i)), 0).revision);
     }),
   );
