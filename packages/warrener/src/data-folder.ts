@@ -1,6 +1,6 @@
 // The data folder: what stands where, and the access of whoever may read it.
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { parseEnv } from "node:util";
 import { CliError } from "./errors.ts";
 
@@ -19,11 +19,11 @@ export class DataFolder {
   /** Whether nothing has been started here with success yet. */
   readonly isNew: boolean;
 
-  /** @throws CliError when another version of the format is there */
+  /** @throws CliError when the folder cannot be made, or another version of the format is there */
   constructor(path: string) {
     this.path = path;
     this.isNew = !existsSync(join(path, "dev.env"));
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolder(resolve(path));
     if (!existsSync(join(path, "format")))
       writeFileSync(join(path, "format"), `${formatVersion}\n`);
     const found = readFileSync(join(path, "format"), "utf8").trim();
@@ -104,5 +104,19 @@ function isAlive(pid: number): boolean {
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** Makes a folder and those above it, one by one: where the file system refuses (`/proc`), Node's recursive call never returns. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (cause) {
+    throw new CliError(`the data folder ${path} cannot be made: ${(cause as Error).message}`, {
+      remedy: "choose a folder that you may write to: --data DIR",
+      cause,
+    });
   }
 }

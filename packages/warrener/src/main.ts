@@ -45,7 +45,21 @@ try {
 /** @param hint commander's guess: `(Did you mean --port?)` */
 function remedyFor(hint: string | undefined): string {
   const guess = /Did you mean (?:one of )?(.+)\?/.exec(hint ?? "")?.[1];
-  return guess === undefined ? "warrener --help" : `${guess}, or warrener --help`;
+  const help = `${commandGiven()} --help`;
+  return guess === undefined ? help : `${guess}, or ${help}`;
+}
+
+/** The command that was called, as far as it is one: `warrener token create`. */
+function commandGiven(): string {
+  let command: Command = program;
+  const names = [program.name()];
+  for (const word of process.argv.slice(2)) {
+    const next = command.commands.find((sub) => sub.name() === word);
+    if (next === undefined) break;
+    command = next;
+    names.push(word);
+  }
+  return names.join(" ");
 }
 
 /** Leaves it to us how a wrong usage is told. */

@@ -84,7 +84,7 @@ test("a CSV goes up and leaves as rows, with a summary", async () => {
   const sent = await warrener(["send", file, "--queue", "visits", "--data", running.dataDir]);
   assert.match(
     sent.stdout,
-    /visits\.csv → visits: 2 messages confirmed\n {2}1 row could not be sent\n {4}row 3: /,
+    /visits\.csv → visits: 2 messages confirmed\n {2}1 row could not be sent\n {4}row 3: .*\n {2}journey: http:\/\/127\.0\.0\.1:\d+\/api\/v1\/files\/\S+\/journey\n/,
   );
   const got = await warrener(["consume", "visits", "--count", "2", "--data", running.dataDir]);
   const bodies = got.stdout
@@ -236,6 +236,18 @@ for (const { does, args, code, stderr } of [
     args: ["send", "nope.csv", "--queue", "q"],
     code: 1,
     stderr: /error: there is no file nope.csv\ntry: /,
+  },
+  {
+    does: "a data folder that cannot be made",
+    args: ["up", "--data", "/dev/null/x"],
+    code: 1,
+    stderr: /error: the data folder .* cannot be made: .*\ntry: choose a folder .*--data DIR/,
+  },
+  {
+    does: "a missing argument",
+    args: ["consume"],
+    code: 2,
+    stderr: /error: missing required argument 'queue'\ntry: warrener consume --help/,
   },
   {
     does: "a folder where nothing runs",
