@@ -12,7 +12,7 @@ export {
   resourceList,
 } from "./server/discovery.ts";
 export { OpenApiDocuments } from "./server/openapi.ts";
-export { Registry } from "./server/registry.ts";
+export { Registry } from "./server/registry/registry.ts";
 export { type RequestInfo, requestInfo } from "./server/request-info.ts";
 export { type DurableStore, openStore } from "./store/durable-store.ts";
 export { MvccStore } from "./store/mvcc.ts";

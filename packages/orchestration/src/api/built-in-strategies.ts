@@ -131,12 +131,50 @@ function secretDefaults(object: KubeObject): KubeObject {
   return { ...rest, data, type: rest["type"] ?? "Opaque" };
 }
 
+/** Nobody has to be waited for where nothing runs (core/v1 Pod, "terminationGracePeriodSeconds"). */
+function podGraceSeconds(pod: KubeObject, asked: number | undefined): number {
+  const { nodeName = "", terminationGracePeriodSeconds = 30 } = specOf(pod) as {
+    nodeName?: string;
+    terminationGracePeriodSeconds?: number;
+  };
+  const { phase } = statusOf(pod);
+  if (nodeName === "" || phase === "Succeeded" || phase === "Failed") return 0;
+  return Math.max(0, asked ?? terminationGracePeriodSeconds);
+}
+
+/** Guaranteed, Burstable or BestEffort (Kubernetes, "Pod Quality of Service Classes"). */
+function qosClass(pod: KubeObject): string {
+  const { containers = [], initContainers = [] } = specOf(pod) as Record<
+    "containers" | "initContainers",
+    readonly { resources?: Readonly<Record<"requests" | "limits", Record<string, string>>> }[]
+  >;
+  const all = [...containers, ...initContainers].map(({ resources }) => resources);
+  const names = ["cpu", "memory"] as const;
+  const isNothing = all.every((it) =>
+    names.every((name) => it?.requests?.[name] === undefined && it?.limits?.[name] === undefined),
+  );
+  if (isNothing) return "BestEffort";
+  const isAll = all.every((it) =>
+    names.every((name) => {
+      const limit = it?.limits?.[name];
+      return limit !== undefined && (it?.requests?.[name] ?? limit) === limit;
+    }),
+  );
+  return isAll ? "Guaranteed" : "Burstable";
+}
+
+function namespaceMarked(namespace: KubeObject): KubeObject {
+  return { ...namespace, status: { ...statusOf(namespace), phase: "Terminating" } };
+}
+
 const workload: Strategy = { validate: selectorCauses, validateUpdate: selectorUnchanged };
 
 const rulesByKind: Readonly<Record<string, Strategy>> = {
   "/Pod": {
     validate: containersCauses,
     validateUpdate: podUnchanged,
+    initialStatus: (pod) => ({ phase: "Pending", qosClass: qosClass(pod) }),
+    gracePeriodSeconds: podGraceSeconds,
     selectableFields: (pod) => ({
       "spec.nodeName": text(specOf(pod)["nodeName"]),
       "spec.restartPolicy": text(specOf(pod)["restartPolicy"]),
@@ -154,12 +192,17 @@ const rulesByKind: Readonly<Record<string, Strategy>> = {
     selectableFields: (secret) => ({ type: text(secret["type"]) }),
   },
   "/ConfigMap": { validateUpdate: dataUnchanged },
+  "/PersistentVolumeClaim": { initialStatus: () => ({ phase: "Pending" }) },
+  "/PersistentVolume": { initialStatus: () => ({ phase: "Pending" }) },
   "/Node": {
+    // Whoever registers a node says at once what it has.
+    initialStatus: (_, given) => given,
     selectableFields: (node) => ({
       "spec.unschedulable": text(specOf(node)["unschedulable"] ?? false),
     }),
   },
   "/Namespace": {
+    whenMarked: namespaceMarked,
     selectableFields: (namespace) => ({ "status.phase": text(statusOf(namespace)["phase"]) }),
   },
   "/Event": { selectableFields: eventFields("involvedObject", "source") },

@@ -1,6 +1,7 @@
 // The kinds that Kubernetes brings, read from its interface description.
 import { readFileSync } from "node:fs";
 import { strategyOf } from "./built-in-strategies.ts";
+import { storedAs } from "./conversions.ts";
 import type { Resource, Subresource } from "./resource.ts";
 
 /** One line of `data/resources-v1.32.json`. */
@@ -75,7 +76,13 @@ export function builtInResources(): readonly Resource[] {
       subresources: line.subresources.map(subresource),
       definition: definitions.get(`${line.group}/${line.version}/${line.kind}`),
       strategy: strategyOf(line.group, line.kind),
+      ...withStored(line),
     }));
+}
+
+function withStored({ group, version, resource }: ResourceData): Pick<Resource, "stored"> {
+  const stored = storedAs(group, version, resource);
+  return stored === undefined ? {} : { stored };
 }
 
 function subresource({ name, kind, gv, verbs }: ResourceData["subresources"][number]): Subresource {

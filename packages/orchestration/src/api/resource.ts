@@ -1,4 +1,7 @@
 // What the API server must know of a kind. Built-in kinds, other modules' kinds and CustomResourceDefinitions are all told to it in this form.
+
+import type { CustomColumns } from "../server/table/table.ts";
+import type { SchemaNode } from "./built-in.ts";
 import type { KubeObject } from "./object.ts";
 import type { StatusCause } from "./status.ts";
 
@@ -31,6 +34,20 @@ export interface Strategy {
   readonly validateUpdate?: (object: KubeObject, old: KubeObject) => readonly StatusCause[];
   /** Fields that a field selector may ask for, beside metadata.name and metadata.namespace. */
   readonly selectableFields?: (object: KubeObject) => Readonly<Record<string, string>>;
+  /** The status that a new object has; without it none. @param given what the client sent as status */
+  readonly initialStatus?: (object: KubeObject, given: unknown) => unknown;
+  /** How long a deletion gives whoever runs the object; without it none. @param asked by the client */
+  readonly gracePeriodSeconds?: (object: KubeObject, asked: number | undefined) => number;
+  /** What else changes when an object is marked for deletion. */
+  readonly whenMarked?: (object: KubeObject) => KubeObject;
+}
+
+/** Of a kind that is served in several versions: the one that is stored, and the way there and back. */
+export interface StoredAs {
+  readonly group: string;
+  readonly resource: string;
+  readonly read: (stored: KubeObject) => KubeObject;
+  readonly write: (object: KubeObject) => KubeObject;
 }
 
 export interface Resource {
@@ -48,7 +65,13 @@ export interface Resource {
   readonly subresources: readonly Subresource[];
   /** Name of its schema among the OpenAPI definitions. */
   readonly definition: string | undefined;
+  /** Schema of a kind that came later; built-in ones stand in `definition`. */
+  readonly schema?: SchemaNode;
+  /** Columns of a kind that came later. */
+  readonly columns?: CustomColumns;
   readonly strategy: Strategy;
+  /** Absent where it is stored as it is served. */
+  readonly stored?: StoredAs;
 }
 
 /** `v1`, `apps/v1`. */
@@ -58,9 +81,11 @@ export function apiVersionOf({ group, version }: Pick<Resource, "group" | "versi
 
 /** What lies under a resource in the store; of one namespace where one is given. */
 export function prefixOf(
-  { group, resource, namespaced }: Pick<Resource, "group" | "resource" | "namespaced">,
+  of: Pick<Resource, "group" | "resource" | "namespaced" | "stored">,
   namespace?: string,
 ): string {
+  const { namespaced } = of;
+  const { group, resource } = of.stored ?? of;
   const all = `${group === "" ? "core" : group}/${resource}/`;
   if (!namespaced) return `${all}/`;
   return namespace === undefined ? all : `${all}${namespace}/`;

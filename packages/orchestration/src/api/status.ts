@@ -1,5 +1,5 @@
 // Refusals in Kubernetes' own words: meta/v1 Status with a reason, a code and causes.
-import type { KubeObject } from "./object.ts";
+import type { KubeObject, ObjectMeta } from "./object.ts";
 
 /** Reasons that clients branch on, and their HTTP codes (apimachinery meta/v1 StatusReason). */
 const codeOf = {
@@ -55,12 +55,20 @@ export interface Status extends KubeObject {
 export class StatusError extends Error {
   readonly reason: StatusReason;
   readonly details: StatusDetails | undefined;
+  readonly #listMeta: { readonly continue?: string };
 
-  constructor(reason: StatusReason, message: string, details?: StatusDetails) {
+  /** @param listMeta of an expired list: how to go on all the same */
+  constructor(
+    reason: StatusReason,
+    message: string,
+    details?: StatusDetails,
+    listMeta: { readonly continue?: string } = {},
+  ) {
     super(message);
     this.name = "StatusError";
     this.reason = reason;
     this.details = details;
+    this.#listMeta = listMeta;
   }
 
   get code(): number {
@@ -71,7 +79,7 @@ export class StatusError extends Error {
     return {
       apiVersion: "v1",
       kind: "Status",
-      metadata: {},
+      metadata: this.#listMeta as ObjectMeta,
       status: "Failure",
       message: this.message,
       reason: this.reason,

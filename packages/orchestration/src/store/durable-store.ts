@@ -75,6 +75,9 @@ export class DurableStore implements ObjectStore, AsyncDisposable {
   get revision(): number {
     return this.#memory.revision;
   }
+  get toldRevision(): number {
+    return this.#memory.toldRevision;
+  }
   get(key: string): Entry | undefined {
     return this.#memory.get(key);
   }
@@ -99,6 +102,11 @@ export class DurableStore implements ObjectStore, AsyncDisposable {
     const entry = this.#memory.delete(key, expected);
     this.#append({ revision: entry.revision, key });
     return entry;
+  }
+
+  /** Why nothing can be written any more; undefined while all is well. */
+  get problem(): string | undefined {
+    return this.#failure?.message;
   }
 
   async synced(revision: number): Promise<void> {

@@ -21,6 +21,8 @@ const defaultHistoryMax = 10_000;
 
 interface Watcher {
   readonly prefix: string;
+  /** It knows everything up to here, also what has not been told yet. */
+  readonly after: number;
   readonly onEvent: (event: StoreEvent) => void;
 }
 
@@ -45,6 +47,10 @@ export class MvccStore implements ObjectStore {
   constructor({ historyMax = defaultHistoryMax, tellsLater = false }: MvccOptions = {}) {
     this.#historyMax = historyMax;
     this.#tellsLater = tellsLater;
+  }
+
+  get toldRevision(): number {
+    return this.#told;
   }
 
   get(key: string): Entry | undefined {
@@ -97,7 +103,7 @@ export class MvccStore implements ObjectStore {
   watch(prefix: string, after: number, onEvent: (event: StoreEvent) => void): () => void {
     this.#checkKept(after);
     const { watchers } = this.#bucketOf(prefix);
-    const watcher = { prefix, onEvent };
+    const watcher = { prefix, after, onEvent };
     for (const event of this.#history)
       if (event.revision > after && event.revision <= this.#told && event.key.startsWith(prefix))
         onEvent(event);
@@ -129,8 +135,8 @@ export class MvccStore implements ObjectStore {
     for (const event of this.#history.slice(from)) {
       if (event.revision > revision) break;
       this.#told = event.revision;
-      for (const { prefix, onEvent } of [...this.#bucketOf(event.key).watchers])
-        if (event.key.startsWith(prefix)) onEvent(event);
+      for (const { prefix, after, onEvent } of [...this.#bucketOf(event.key).watchers])
+        if (event.revision > after && event.key.startsWith(prefix)) onEvent(event);
     }
   }
 

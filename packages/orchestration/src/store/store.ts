@@ -56,6 +56,8 @@ export class ExpiredError extends Error {
 export interface ObjectStore {
   /** The newest revision, whether or not it is on disk yet. */
   readonly revision: number;
+  /** Watchers have heard of everything up to here. */
+  readonly toldRevision: number;
   get(key: string): Entry | undefined;
   /**
    * Entries whose key begins with `prefix`, ordered by key.

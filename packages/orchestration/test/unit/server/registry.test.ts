@@ -4,7 +4,7 @@ import { builtInResources } from "../../../src/api/built-in.ts";
 import type { KubeObject, ObjectMeta } from "../../../src/api/object.ts";
 import type { Resource } from "../../../src/api/resource.ts";
 import { StatusError } from "../../../src/api/status.ts";
-import { Registry, type WatchEvent } from "../../../src/server/registry.ts";
+import { Registry, type WatchEvent } from "../../../src/server/registry/registry.ts";
 import { MvccStore } from "../../../src/store/mvcc.ts";
 
 const resources = builtInResources();
@@ -26,13 +26,13 @@ async function world(): Promise<World> {
     newUid: () => `uid-${++uid}`,
     newSuffix: () => "x7k2p",
   });
-  const namespaces = registry.resource("", "v1", "namespaces");
+  const namespaces = registry.resources.get("", "v1", "namespaces");
   await registry.create(namespaces, undefined, object("v1", "Namespace", { name: "default" }));
   return {
     registry,
     namespaces,
-    configMaps: registry.resource("", "v1", "configmaps"),
-    deployments: registry.resource("apps", "v1", "deployments"),
+    configMaps: registry.resources.get("", "v1", "configmaps"),
+    deployments: registry.resources.get("apps", "v1", "deployments"),
   };
 }
 

@@ -1,0 +1,104 @@
+// What every cluster has from its first start: namespaces, default policy, priority classes, and the service of the API itself.
+import { type Kind, kinds } from "../api/kinds.ts";
+import type { KubeObject } from "../api/object.ts";
+import { type Client, isReason } from "../client/client.ts";
+import { defaultClusterRoleBindings, defaultClusterRoles } from "./default-policy.ts";
+
+const namespaces = ["default", "kube-system", "kube-public", "kube-node-lease", "warrener-system"];
+
+const priorityClasses = [
+  { name: "system-cluster-critical", value: 2_000_000_000 },
+  { name: "system-node-critical", value: 2_000_001_000 },
+];
+
+/** Where the API server itself is reached. */
+export interface OwnAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Makes what is missing; what is there stays as somebody has changed it. */
+export async function bootstrap(client: Client): Promise<void> {
+  await Promise.all(
+    namespaces.map((name) =>
+      ensure(client, kinds.namespaces, {
+        apiVersion: "v1",
+        kind: "Namespace",
+        metadata: { name },
+        spec: {},
+      }),
+    ),
+  );
+  await Promise.all([
+    ...defaultClusterRoles.map((role) => ensure(client, kinds.clusterRoles, role)),
+    ...defaultClusterRoleBindings.map((each) => ensure(client, kinds.clusterRoleBindings, each)),
+    ...priorityClasses.map(({ name, value }) =>
+      ensure(client, kinds.priorityClasses, {
+        apiVersion: "scheduling.k8s.io/v1",
+        kind: "PriorityClass",
+        metadata: { name },
+        value,
+      }),
+    ),
+  ]);
+}
+
+/** The service `kubernetes`, as programs in pods and `kubectl cluster-info` look for it. */
+export async function publishOwnService(client: Client, { host, port }: OwnAddress): Promise<void> {
+  const metadata = {
+    name: "kubernetes",
+    namespace: "default",
+    labels: { component: "apiserver", provider: "kubernetes" },
+  };
+  const ports = [{ name: "https", port, protocol: "TCP" }];
+  await replace(client, kinds.services, {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata,
+    spec: {
+      type: "ClusterIP",
+      clusterIP: host,
+      clusterIPs: [host],
+      ports: ports.map((each) => ({ ...each, targetPort: port })),
+    },
+  });
+  await replace(client, kinds.endpointSlices, {
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    metadata: { ...metadata, labels: { "kubernetes.io/service-name": "kubernetes" } },
+    addressType: "IPv4",
+    endpoints: [{ addresses: [host], conditions: { ready: true } }],
+    ports,
+  });
+  await replace(client, kinds.endpoints, {
+    apiVersion: "v1",
+    kind: "Endpoints",
+    metadata,
+    subsets: [{ addresses: [{ ip: host }], ports }],
+  });
+}
+
+async function ensure<T extends KubeObject>(
+  client: Client,
+  kind: Kind<T>,
+  object: T,
+): Promise<void> {
+  try {
+    await client.create(kind, object);
+  } catch (error) {
+    if (!isReason(error, "AlreadyExists")) throw error;
+  }
+}
+
+async function replace<T extends KubeObject>(
+  client: Client,
+  kind: Kind<T>,
+  object: T,
+): Promise<void> {
+  try {
+    await client.create(kind, object);
+  } catch (error) {
+    if (!isReason(error, "AlreadyExists")) throw error;
+    await client.update(kind, object);
+  }
+}

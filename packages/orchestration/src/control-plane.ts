@@ -1,0 +1,176 @@
+// The control plane in one process: store, API server, and what works on it from inside.
+import { randomBytes, randomUUID } from "node:crypto";
+import { chmod, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Guard } from "@warrener/access";
+import { builtInResources } from "./api/built-in.ts";
+import { kinds } from "./api/kinds.ts";
+import { bootstrap, publishOwnService } from "./bootstrap/bootstrap.ts";
+import type { Client } from "./client/client.ts";
+import { inProcessClient } from "./client/in-process-client.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import type { Log } from "./log.ts";
+import { kubeconfig } from "./pki/kubeconfig.ts";
+import { openPki, type Pki } from "./pki/pki-folder.ts";
+import { authenticator } from "./server/auth/authenticator.ts";
+import { authorizer } from "./server/auth/authorizer.ts";
+import { PolicyView } from "./server/auth/policy-view.ts";
+import { ServiceAccountTokens } from "./server/auth/service-account-tokens.ts";
+import { ApiServer } from "./server/http/api-server.ts";
+import { reviews } from "./server/http/reviews.ts";
+import { Watches } from "./server/http/watch-handler.ts";
+import { OpenApiDocuments } from "./server/openapi.ts";
+import { Registry } from "./server/registry/registry.ts";
+import { bindingHandler } from "./server/subresources/binding.ts";
+import { evictionHandler } from "./server/subresources/eviction.ts";
+import { finalizeHandler } from "./server/subresources/finalize.ts";
+import { scaleHandler } from "./server/subresources/scale.ts";
+import { tokenHandler } from "./server/subresources/service-account-token.ts";
+import { Subresources } from "./server/subresources/subresources.ts";
+import { openStore } from "./store/durable-store.ts";
+
+export interface ControlPlaneOptions {
+  /** Folder of its own: store, certificates. */
+  readonly directory: string;
+  /** Where the kubeconfig of whoever sits at this machine is written. */
+  readonly kubeconfigFile: string;
+  readonly host?: string;
+  /** 0 for a free one. */
+  readonly port: number;
+  /** The one guard: who Warrener's own people are, and the access log. */
+  readonly guard: Guard;
+  readonly log: Log;
+  readonly clock?: Clock;
+}
+
+/** How often certificates are looked at: they are renewed when half of their life is over. */
+const renewalMs = 12 * 3600_000;
+
+export interface ControlPlane extends AsyncDisposable {
+  readonly host: string;
+  readonly port: number;
+  readonly client: Client;
+  readonly registry: Registry;
+  /** PEM of the authority that clients trust. */
+  readonly authority: string;
+  close(): Promise<void>;
+}
+
+/** Resolves once the API is served. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { directory, guard, log, clock = systemClock, host = "127.0.0.1" } = options;
+  await using closing = new AsyncDisposableStack();
+  const now = (): number => clock.nowMs();
+  const names = ["localhost", host, "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
+  const open = (): Promise<Pki> => openPki(join(directory, "pki"), names, now());
+  const pki = await open();
+  const store = closing.use(await openStore(join(directory, "store"), { log }));
+  const registry = new Registry({
+    store,
+    resources: builtInResources(),
+    now,
+    newUid: randomUUID,
+    newSuffix,
+  });
+  const tokens = new ServiceAccountTokens(pki.tokenKey, now, isThere(registry));
+  const subresources = new Subresources({
+    scale: scaleHandler(registry),
+    "pods/binding": bindingHandler(registry, now),
+    "pods/eviction": evictionHandler(registry, now),
+    "namespaces/finalize": finalizeHandler(registry),
+    "serviceaccounts/token": tokenHandler(registry, tokens),
+  });
+  const client = inProcessClient(registry, subresources);
+  await bootstrap(client);
+  const view = new PolicyView(registry);
+  const decide = authorizer(view, guard);
+  const server = closing.use(
+    await ApiServer.listen({
+      host,
+      port: options.port,
+      authority: pki.authority.certificate,
+      identity: pki.server,
+      authenticator: authenticator(tokens, guard),
+      authorizer: decide,
+      record: (event) => guard.record(event),
+      resources: {
+        registry,
+        subresources,
+        watches: new Watches(registry, clock),
+        reviews: reviews({ authorizer: decide, view, tokens }),
+        now,
+      },
+      paths: {
+        resources: registry.resources,
+        openApi: new OpenApiDocuments(registry.resources.all),
+        tokens,
+        checks: () => ({ store: store.problem }),
+      },
+      upgrade: () => Promise.reject(new Error("nothing to upgrade")),
+      log,
+    }),
+  );
+  const { port } = server;
+  await publishOwnService(client, { host, port });
+  await writeKubeconfig(options.kubeconfigFile, pki, host, port);
+  const cancel = every(clock, renewalMs, async () => {
+    const renewed = await open();
+    server.setIdentity(renewed.server);
+    await writeKubeconfig(options.kubeconfigFile, renewed, host, port);
+  });
+  closing.defer(cancel);
+  const owned = closing.move();
+  const close = (): Promise<void> => owned.disposeAsync();
+  return {
+    host,
+    port,
+    client,
+    registry,
+    authority: pki.authority.certificate,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Five characters that make no words, as names of pods end in. */
+export function newSuffix(): string {
+  const alphabet = "bcdfghjklmnpqrstvwxz2456789";
+  return [...randomBytes(5)].map((octet) => alphabet[octet % alphabet.length]).join("");
+}
+
+function isThere(
+  registry: Registry,
+): (kind: string, namespace: string, name: string, uid: string) => boolean {
+  const kindsOfTokens = {
+    ServiceAccount: kinds.serviceAccounts,
+    Pod: kinds.pods,
+    Secret: kinds.secrets,
+  } as const;
+  return (kind, namespace, name, uid) => {
+    const { group, version, resource } = kindsOfTokens[kind as keyof typeof kindsOfTokens];
+    const object = registry.peek(registry.resources.get(group, version, resource), namespace, name);
+    return object?.metadata.uid === uid;
+  };
+}
+
+async function writeKubeconfig(file: string, pki: Pki, host: string, port: number): Promise<void> {
+  const text = kubeconfig({
+    server: `https://${host}:${port}`,
+    authority: pki.authority.certificate,
+    user: { name: "warrener-admin", identity: pki.admin },
+  });
+  await writeFile(`${file}.tmp`, text, { mode: 0o600 });
+  await chmod(`${file}.tmp`, 0o600);
+  await rename(`${file}.tmp`, file);
+}
+
+/** @returns a function that ends it */
+function every(clock: Clock, ms: number, run: () => Promise<void>): () => void {
+  let cancel = clock.after(ms, again);
+  function again(): void {
+    void run().finally(() => {
+      cancel = clock.after(ms, again);
+    });
+  }
+  return () => cancel();
+}

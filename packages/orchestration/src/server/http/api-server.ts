@@ -1,0 +1,289 @@
+// The door: HTTPS in, through the guard (authenticate, authorize, record), to the handlers, and their answers out.
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
+import type { AccessEvent } from "@warrener/access";
+import { StatusError } from "../../api/status.ts";
+import type { Log } from "../../log.ts";
+import type { Identity } from "../../pki/certificates.ts";
+import { type Authenticator, anonymous } from "../auth/authenticator.ts";
+import { type Authorizer, actOf, forbidden } from "../auth/authorizer.ts";
+import { impersonated } from "../auth/impersonation.ts";
+import type { Act } from "../auth/rbac.ts";
+import type { UserInfo } from "../registry/admission.ts";
+import { type RequestInfo, requestInfo } from "../request-info.ts";
+import type { Answer } from "./answer.ts";
+import type { ApiRequest, ResourceApiRequest } from "./api-request.ts";
+import { readBody } from "./body.ts";
+import { type HandlerContext } from "./handler-context.ts";
+import { handlePath, type PathContext } from "./path-handlers.ts";
+import { handleResource } from "./resource-handlers.ts";
+import { respond, respondError } from "./respond.ts";
+
+export interface ApiServerOptions {
+  readonly host: string;
+  /** 0 for a free one. */
+  readonly port: number;
+  /** PEM of the authority that signs client certificates. */
+  readonly authority: string;
+  readonly identity: Identity;
+  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
+  /** Rejects when it cannot be written: then the act is refused. */
+  readonly record: (event: AccessEvent) => Promise<void>;
+  readonly resources: HandlerContext;
+  readonly paths: Omit<PathContext, "address">;
+  /** Exec, attach and port-forward: what begins as a request and goes on as a stream of both sides. */
+  readonly upgrade: UpgradeHandler;
+  readonly log: Log;
+}
+
+/** @throws StatusError before anything is written to the socket */
+export type UpgradeHandler = (
+  request: ResourceApiRequest,
+  raw: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+) => Promise<void>;
+
+const name = "kubernetes";
+/** A client that sends nothing for so long is cut off; watches are answers, and not meant. */
+const headersTimeoutMs = 30_000;
+
+export class ApiServer implements AsyncDisposable {
+  readonly port: number;
+  readonly #server: Server;
+  readonly #options: ApiServerOptions;
+  readonly #sockets: Set<Socket>;
+  readonly #stopping: AbortController;
+
+  private constructor(
+    server: Server,
+    options: ApiServerOptions,
+    sockets: Set<Socket>,
+    stopping: AbortController,
+  ) {
+    this.#server = server;
+    this.#options = options;
+    this.#sockets = sockets;
+    this.#stopping = stopping;
+    this.port = (server.address() as AddressInfo).port;
+  }
+
+  static async listen(options: ApiServerOptions): Promise<ApiServer> {
+    const stopping = new AbortController();
+    const sockets = new Set<Socket>();
+    const server = createServer(
+      {
+        ...secureContext(options.authority, options.identity),
+        requestCert: true,
+        rejectUnauthorized: false, // whoever has no certificate may have a token
+        headersTimeout: headersTimeoutMs,
+        requestTimeout: 0,
+        keepAliveTimeout: 90_000,
+      },
+      (request, response) => void door.serve(request, response),
+    );
+    const door = new Door(options, () => address(server), stopping.signal);
+    server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      void door.upgrade(request, socket, head);
+    });
+    server.on("connection", (socket: Socket) => {
+      sockets.add(socket);
+      socket.once("close", () => sockets.delete(socket));
+    });
+    server.listen(options.port, options.host);
+    await once(server, "listening");
+    return new ApiServer(server, options, sockets, stopping);
+  }
+
+  /** From the next connection on the server proves itself with another certificate. */
+  setIdentity(identity: Identity): void {
+    this.#server.setSecureContext(secureContext(this.#options.authority, identity));
+  }
+
+  /** Ends watches and streams, lets answers that have begun go out, then closes. */
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    this.#server.closeIdleConnections();
+    setImmediate(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    });
+    await closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+function secureContext(
+  authority: string,
+  { certificate, key }: Identity,
+): { ca: string; cert: string; key: string; minVersion: "TLSv1.2" } {
+  return { ca: authority, cert: `${certificate}${authority}`, key, minVersion: "TLSv1.2" };
+}
+
+function address(server: Server): string {
+  const { address, port } = server.address() as AddressInfo;
+  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
+}
+
+/** One server's way from a request to an answer. */
+class Door {
+  readonly #options: ApiServerOptions;
+  readonly #paths: PathContext;
+  readonly #stopping: AbortSignal;
+
+  constructor(options: ApiServerOptions, ownAddress: () => string, stopping: AbortSignal) {
+    this.#options = options;
+    this.#paths = { ...options.paths, address: ownAddress };
+    this.#stopping = stopping;
+  }
+
+  async serve(raw: IncomingMessage, response: ServerResponse): Promise<void> {
+    const warnings: string[] = [];
+    try {
+      const request = await this.#admitted(raw, warnings);
+      const answer = await this.#handle(request);
+      await respond(raw, response, answer, warnings, this.#stopping);
+    } catch (error) {
+      respondError(response, this.#refusal(error, raw), warnings);
+    }
+  }
+
+  async upgrade(raw: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    socket.on("error", () => socket.destroy());
+    try {
+      const request = await this.#admitted(raw, []);
+      if (!isResource(request)) throw new StatusError("BadRequest", "nothing here can be upgraded");
+      await this.#options.upgrade(request, raw, socket, head);
+    } catch (error) {
+      const { status } = this.#refusal(error, raw);
+      const body = JSON.stringify(status);
+      socket.end(
+        `HTTP/1.1 ${status.code} ${status.reason ?? "Error"}\r\nContent-Type: application/json\r\n` +
+          `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+      );
+    }
+  }
+
+  /** Who asks for what, once they may and it is written down. @throws StatusError */
+  async #admitted(
+    raw: IncomingMessage,
+    warnings: string[],
+  ): Promise<ApiRequest & { readonly info: RequestInfo }> {
+    const url = urlOf(raw);
+    const info = requestInfo(raw.method ?? "GET", url);
+    const caller = await this.#caller(raw);
+    const { authorizer } = this.#options;
+    const user = impersonated(caller, raw.headers, authorizer);
+    const act = actOf(info);
+    const decision = authorizer.authorize(user, act);
+    await this.#record(raw, caller, user, act, decision);
+    if (!decision.allowed) {
+      if (user === anonymous) throw unauthorized();
+      throw forbidden(user, act, decision.reason);
+    }
+    return {
+      method: raw.method ?? "GET",
+      url,
+      info,
+      headers: raw.headers,
+      user,
+      body: () => readBody(raw),
+      warn: (text) => warnings.push(text),
+    };
+  }
+
+  #handle(request: ApiRequest & { readonly info: RequestInfo }): Promise<Answer> {
+    return isResource(request)
+      ? handleResource(this.#options.resources, request)
+      : handlePath(this.#paths, request);
+  }
+
+  /** @throws StatusError Unauthorized when what was presented is not valid */
+  async #caller(raw: IncomingMessage): Promise<UserInfo> {
+    const socket = raw.socket as TLSSocket;
+    const certificate = socket.authorized ? socket.getPeerCertificate().subject : undefined;
+    const { authorization } = raw.headers;
+    if (authorization === undefined && certificate === undefined) return anonymous;
+    const user = await this.#options.authenticator.authenticate({ certificate, authorization });
+    if (user === undefined) throw unauthorized();
+    return user;
+  }
+
+  /** With the fields of a Kubernetes audit event (audit.k8s.io/v1). */
+  async #record(
+    raw: IncomingMessage,
+    caller: UserInfo,
+    user: UserInfo,
+    act: Act,
+    decision: { readonly allowed: boolean; readonly reason: string },
+  ): Promise<void> {
+    const { verb, group, resource, subresource, namespace, name: object, path } = act;
+    const { "user-agent": userAgent } = raw.headers;
+    const source = raw.socket.remoteAddress;
+    try {
+      await this.#options.record({
+        actor: caller.username,
+        door: name,
+        ...(source !== undefined && { source }),
+        verb,
+        apiGroup: group,
+        resource: path ?? (subresource === undefined ? resource : `${resource}/${subresource}`),
+        ...(object !== undefined && { name: object }),
+        ...(namespace !== undefined && { namespace }),
+        allowed: decision.allowed,
+        reason: decision.reason,
+        facts: {
+          auditID: randomUUID(),
+          stage: "RequestReceived",
+          requestURI: (raw.url ?? "").slice(0, 1000),
+          ...(userAgent !== undefined && { userAgent: userAgent.slice(0, 200) }),
+          ...(user !== caller && { impersonatedUser: user.username }),
+        },
+      });
+    } catch (cause) {
+      this.#options.log.error("access record not written", { error: String(cause) });
+      throw new StatusError(
+        "ServiceUnavailable",
+        "the access log cannot be written, so nothing is done: make room on the disk of the data folder",
+      );
+    }
+  }
+
+  #refusal(error: unknown, raw: IncomingMessage): StatusError {
+    if (error instanceof StatusError) return error;
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#options.log.error("request failed", { method: raw.method, url: raw.url, error: text });
+    const message = error instanceof Error ? error.message : String(error);
+    return new StatusError("InternalError", `Internal error occurred: ${message}`, {
+      causes: [{ reason: "InternalError", message }],
+    });
+  }
+}
+
+function isResource(
+  request: ApiRequest & { readonly info: RequestInfo },
+): request is ResourceApiRequest {
+  return request.info.isResource;
+}
+
+/** @throws StatusError BadRequest for what is no path */
+function urlOf(raw: IncomingMessage): URL {
+  const url = URL.parse(raw.url ?? "/", "https://localhost");
+  if (url === null || raw.url?.startsWith("/") !== true)
+    throw new StatusError("BadRequest", "the request's target is no path");
+  return url;
+}
+
+function unauthorized(): StatusError {
+  return new StatusError("Unauthorized", "Unauthorized");
+}
