@@ -21,9 +21,11 @@ import { reviews } from "./server/http/reviews.ts";
 import { Watches } from "./server/http/watch-handler.ts";
 import { OpenApiDocuments } from "./server/openapi.ts";
 import { Registry } from "./server/registry/registry.ts";
+import { type NodeStreamsOf, podConnections } from "./server/streams/edge/pod-connections.ts";
 import { bindingHandler } from "./server/subresources/binding.ts";
 import { evictionHandler } from "./server/subresources/eviction.ts";
 import { finalizeHandler } from "./server/subresources/finalize.ts";
+import { podLogHandler } from "./server/subresources/pod-log.ts";
 import { scaleHandler } from "./server/subresources/scale.ts";
 import { tokenHandler } from "./server/subresources/service-account-token.ts";
 import { Subresources } from "./server/subresources/subresources.ts";
@@ -41,6 +43,8 @@ export interface ControlPlaneOptions {
   readonly guard: Guard;
   readonly log: Log;
   readonly clock?: Clock;
+  /** How the node that runs a pod is reached, for logs, exec and port-forward. */
+  readonly nodes?: NodeStreamsOf;
 }
 
 /** How often certificates are looked at: they are renewed when half of their life is over. */
@@ -59,6 +63,7 @@ export interface ControlPlane extends AsyncDisposable {
 /** Resolves once the API is served. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { directory, guard, log, clock = systemClock, host = "127.0.0.1" } = options;
+  const { nodes = () => undefined } = options;
   await using closing = new AsyncDisposableStack();
   const now = (): number => clock.nowMs();
   const names = ["localhost", host, "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
@@ -76,6 +81,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const subresources = new Subresources({
     scale: scaleHandler(registry),
     "pods/binding": bindingHandler(registry, now),
+    "pods/log": podLogHandler(registry, nodes, now),
     "pods/eviction": evictionHandler(registry, now),
     "namespaces/finalize": finalizeHandler(registry),
     "serviceaccounts/token": tokenHandler(registry, tokens),
@@ -106,7 +112,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         tokens,
         checks: () => ({ store: store.problem }),
       },
-      upgrade: () => Promise.reject(new Error("nothing to upgrade")),
+      upgrade: podConnections(registry, nodes),
       log,
     }),
   );

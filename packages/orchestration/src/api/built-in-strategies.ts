@@ -144,9 +144,11 @@ function podGraceSeconds(pod: KubeObject, asked: number | undefined): number {
 
 /** Guaranteed, Burstable or BestEffort (Kubernetes, "Pod Quality of Service Classes"). */
 function qosClass(pod: KubeObject): string {
-  const { containers = [], initContainers = [] } = specOf(pod) as Record<
-    "containers" | "initContainers",
-    readonly { resources?: Readonly<Record<"requests" | "limits", Record<string, string>>> }[]
+  const { containers = [], initContainers = [] } = specOf(pod) as Partial<
+    Record<
+      "containers" | "initContainers",
+      readonly { resources?: Readonly<Record<"requests" | "limits", Record<string, string>>> }[]
+    >
   >;
   const all = [...containers, ...initContainers].map(({ resources }) => resources);
   const names = ["cpu", "memory"] as const;
@@ -167,7 +169,28 @@ function namespaceMarked(namespace: KubeObject): KubeObject {
   return { ...namespace, status: { ...statusOf(namespace), phase: "Terminating" } };
 }
 
-const workload: Strategy = { validate: selectorCauses, validateUpdate: selectorUnchanged };
+const wholeNumbers = [
+  "replicas",
+  "minReadySeconds",
+  "revisionHistoryLimit",
+  "parallelism",
+  "completions",
+  "backoffLimit",
+];
+
+function notNegative(object: KubeObject): readonly StatusCause[] {
+  return wholeNumbers.flatMap((name) => {
+    const value = specOf(object)[name];
+    if (typeof value !== "number" || value >= 0) return [];
+    const message = `Invalid value: ${value}: must be greater than or equal to 0`;
+    return [{ reason: "FieldValueInvalid", message, field: `spec.${name}` }];
+  });
+}
+
+const workload: Strategy = {
+  validate: (object) => [...selectorCauses(object), ...notNegative(object)],
+  validateUpdate: selectorUnchanged,
+};
 
 const rulesByKind: Readonly<Record<string, Strategy>> = {
   "/Pod": {
@@ -212,6 +235,7 @@ const rulesByKind: Readonly<Record<string, Strategy>> = {
   "apps/DaemonSet": workload,
   "apps/StatefulSet": workload,
   "batch/Job": {
+    validate: notNegative,
     selectableFields: (job) => ({ "status.successful": text(statusOf(job)["succeeded"] ?? 0) }),
   },
 };

@@ -5,6 +5,8 @@ export interface Sink {
   /** Octets that the client has not taken yet. */
   readonly bufferedBytes: number;
   write(chunk: string | Uint8Array): void;
+  /** Resolves when the client has taken what was written, or is gone. */
+  drained(): Promise<void>;
   end(): void;
 }
 

@@ -67,7 +67,7 @@ export async function handlePath(context: PathContext, request: ApiRequest): Pro
       return {
         ...json(await context.tokens.keys()),
         contentType: "application/jwk-set+json",
-      } as Answer;
+      };
     default:
       return discovery(context, path, request);
   }
@@ -111,7 +111,10 @@ function notServed(): StatusError {
 
 /** One line a check where `?verbose` asks, or where one is not well. */
 function health({ checks }: PathContext, name: string, request: ApiRequest): Answer {
-  const results = Object.entries({ ping: undefined, ...checks() });
+  const results: readonly (readonly [string, string | undefined])[] = [
+    ["ping", undefined],
+    ...Object.entries(checks()),
+  ];
   const isWell = results.every(([, problem]) => problem === undefined);
   if (isWell && !request.url.searchParams.has("verbose")) return text("ok");
   const lines = results.map(([check, problem]) =>

@@ -30,7 +30,7 @@ export async function respond(
   const body = Buffer.from(isJson ? JSON.stringify(answer.value) : answer.text);
   response.setHeader("Content-Type", answer.contentType ?? "application/json");
   response.setHeader("Cache-Control", "no-cache, private");
-  const accepts = /\bgzip\b/.test(String(request.headers["accept-encoding"] ?? ""));
+  const accepts = /\bgzip\b/.test(request.headers["accept-encoding"]?.toString() ?? "");
   if (body.length < gzipFromBytes || !accepts) {
     response.writeHead(code, { "Content-Length": body.length }).end(body);
     return;
@@ -56,6 +56,12 @@ async function stream(
     },
     write: (chunk) => {
       if (!response.destroyed) response.write(chunk);
+    },
+    drained: async () => {
+      if (!response.writableNeedDrain || response.destroyed) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      response.once("drain", resolve).once("close", resolve);
+      await promise;
     },
     end: () => response.end(),
   };

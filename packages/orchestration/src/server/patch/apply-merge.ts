@@ -16,9 +16,7 @@ export function mergeApplied(
   return merge(live, applied, schema) as KubeObject;
 }
 
-/**
- * Maps, sets and keyed lists merge by their parts; anything else is as the configuration says. null says nothing.
- */
+/** Maps, sets and keyed lists merge by their parts; anything else is as the configuration says. null says nothing. */
 function merge(live: unknown, applied: unknown, at: SchemaAt): unknown {
   if (isAbsent(applied)) return live;
   const structure = structureAt(at, applied);

@@ -26,7 +26,7 @@ import {
   withEntries,
   withoutFields,
 } from "./managed-fields.ts";
-import type { SchemaAt } from "./schema-at.ts";
+import { isAbsent, type SchemaAt } from "./schema-at.ts";
 
 export interface Applier extends FieldManager {
   /** Takes what belongs to others instead of conflicting. */
@@ -52,7 +52,11 @@ export function applyObject(
   schema: SchemaAt,
 ): KubeObject {
   const stated = statedFields(applied, schema);
-  const entries = current === undefined ? [] : recordedEntries(current, who, schema);
+  const set = ownable(stated);
+  const entries =
+    current === undefined || isEmpty(set)
+      ? storedEntries(current)
+      : recordedEntries(current, who, schema);
   const own = entries.find((entry) => isOf(entry, who, "Apply"));
   const others = entries.filter((entry) => entry !== own);
   const merged = mergeApplied(current, applied, schema);
@@ -65,7 +69,6 @@ export function applyObject(
   const conflicts = conflictsWith(others, changed);
   if (conflicts.length > 0 && who.force !== true) throw conflictError(conflicts);
 
-  const set = ownable(stated);
   const isChanged = !isEmpty(changed) || !isEmpty(removed);
   const isNew = own?.apiVersion !== who.apiVersion || !isDeepStrictEqual(setOf(own), set);
   if (own !== undefined && !isChanged && !isNew) return withEntries(next, entries);
@@ -75,7 +78,7 @@ export function applyObject(
 
 function statedFields(applied: KubeObject, schema: SchemaAt): FieldSet {
   const { apiVersion, kind, metadata } = applied;
-  if (metadata.managedFields !== undefined)
+  if (!isAbsent(metadata.managedFields))
     throw new StatusError("BadRequest", "metadata.managedFields must be nil");
   try {
     return fieldsOf(applied, schema);
@@ -88,13 +91,18 @@ function statedFields(applied: KubeObject, schema: SchemaAt): FieldSet {
   }
 }
 
+function storedEntries(current: KubeObject | undefined): readonly ManagedFieldsEntry[] {
+  return current?.metadata.managedFields ?? [];
+}
+
+/** The entries to start from: what is there already has an owner before anybody else owns some of it. */
 function recordedEntries(
   current: KubeObject,
   who: FieldManager,
   schema: SchemaAt,
 ): readonly ManagedFieldsEntry[] {
-  const { managedFields = [] } = current.metadata;
-  if (managedFields.length > 0) return managedFields;
+  const stored = storedEntries(current);
+  if (stored.length > 0) return stored;
   const { changed } = changesOf(undefined, current, schema);
   const { apiVersion, time } = who;
   return [entryOf({ manager: beforeFirstApply, apiVersion, time }, "Update", changed)];

@@ -25,7 +25,7 @@ function by(manager: string, more: Partial<Applier> = {}): Applier {
 }
 
 const apps = { apiVersion: "apps/v1" };
-const template = (containers: readonly object[]): object => ({
+const template = (containers: readonly object[]): { template: object } => ({
   template: { spec: { containers } },
 });
 
@@ -249,6 +249,17 @@ describe("a conflict", () => {
     assert.deepEqual(ann, { "f:spec": { "f:replicas": {} } });
     assert.equal(Object.hasOwn((other as { "f:spec": object })["f:spec"], "f:replicas"), false);
   });
+});
+
+test("a configuration whose managedFields are null has none", () => {
+  const metadata = { name: "c", managedFields: null } as unknown as KubeObject["metadata"];
+  const made = applyObject(
+    undefined,
+    { ...configMap({ a: "1" }), metadata },
+    by("ann"),
+    configMapSchema,
+  );
+  assert.deepEqual(owners(made), { "ann Apply": { "f:data": { "f:a": {} } } });
 });
 
 describe("a configuration is refused", () => {

@@ -113,6 +113,27 @@ test("a stream that a client opens is told with its headers", async () => {
   assert.deepEqual(told, ["opened 1 streamtype=error port=80 requestid=0"]);
 });
 
+/** What kubectl 1.32 sent over `Upgrade: SPDY/3.1` for `exec -i web -- cat` with `hello` as its input. */
+const recorded =
+  "gAMAAQAAACkAAAABAAAAAAAAePnjxqfCYmBgYASns5Ki1MRcaFHCmgoKaAAAAAD//4ADAAEAAAAXAAAAAwAAAAAAAMIuVVySkpkHAAAA//+AAwABAAAAGQAA" +
+  "AAUAAAAAAADCKsVWXJKSX1oCAAAA//+AAwABAAAAFQAAAAcAAAAAAADCKZdaVAQAAAD//wAAAAMAAAAFaGVsbG8AAAADAQAAAIADAAMAAAAIAAAAAQAAAAWA" +
+  "AwADAAAACAAAAAUAAAAFgAMAAwAAAAgAAAAHAAAABYADAAcAAAAIAAAAAAAAAAA=";
+
+test("a session of kubectl is read as it was meant", () => {
+  assert.deepEqual(session().tell(Buffer.from(recorded, "base64")), [
+    "opened 1 streamtype=error",
+    "opened 3 streamtype=stdin",
+    "opened 5 streamtype=stdout",
+    "opened 7 streamtype=stderr",
+    "data 3 hello",
+    "ended 3",
+    "reset 1 5",
+    "reset 5 5",
+    "reset 7 5",
+    "goAway",
+  ]);
+});
+
 test("header blocks go on where the one before ended, for as long as a session lasts", async () => {
   const { tell } = session();
   const client = new Client();

@@ -73,7 +73,15 @@ test("a resource of another group with a built-in's name has no columns of the b
 });
 
 test("an object of which only the least is there does not keep a list from being shown", () => {
-  const least = { roleRef: { kind: "Role", name: "r" }, involvedObject: {}, endpoints: [] };
+  const least = {
+    roleRef: { kind: "Role", name: "r" },
+    involvedObject: {},
+    endpoints: [],
+    addressType: "IPv4",
+    provisioner: "p",
+    revision: 1,
+    value: 1,
+  };
   for (const resource of builtInResources()) {
     const { kind } = resource;
     const objects = [{ apiVersion: "v1", kind, metadata: { name: "it" }, ...least }];
