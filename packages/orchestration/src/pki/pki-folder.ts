@@ -105,8 +105,9 @@ class Maker {
     authority: Identity | undefined,
     names: readonly string[],
   ): boolean {
-    const parsed = new X509Certificate(certificate);
-    const issuer = new X509Certificate((authority ?? { certificate }).certificate);
+    const parsed = parse(certificate);
+    if (parsed === undefined) return false;
+    const issuer = authority === undefined ? parsed : new X509Certificate(authority.certificate);
     const notBeforeMs = Date.parse(parsed.validFrom);
     const halfMs = (notBeforeMs + Date.parse(parsed.validTo)) / 2;
     const isYoung = this.#nowMs < (authority === undefined ? Date.parse(parsed.validTo) : halfMs);
@@ -121,5 +122,14 @@ class Maker {
     await writeFile(`${path}.tmp`, text, { mode: 0o600 });
     await chmod(`${path}.tmp`, 0o600);
     await rename(`${path}.tmp`, path);
+  }
+}
+
+/** @returns undefined for what is damaged */
+function parse(certificate: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(certificate);
+  } catch {
+    return undefined;
   }
 }

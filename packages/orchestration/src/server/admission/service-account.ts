@@ -43,7 +43,7 @@ function accountOf(
 ): ServiceAccount | undefined {
   const { group, version, resource } = kinds.serviceAccounts;
   const accounts = registry.resources.get(group, version, resource);
-  return registry.peek(accounts, namespace, name) as ServiceAccount | undefined;
+  return registry.peek(accounts, namespace, name);
 }
 
 function notThere({ metadata }: Pod, namespace: string, account: string): StatusError {
