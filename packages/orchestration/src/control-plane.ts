@@ -7,8 +7,13 @@ import { builtInResources } from "./api/built-in.ts";
 import { kinds } from "./api/kinds.ts";
 import { bootstrap, publishOwnService } from "./bootstrap/bootstrap.ts";
 import type { Client } from "./client/client.ts";
+import { eventRecorder } from "./client/event-recorder.ts";
 import { inProcessClient } from "./client/in-process-client.ts";
+import { Informers } from "./client/informer.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import type { ControllerContext } from "./controllers/runtime/controller.ts";
+import { ControllerManager } from "./controllers/runtime/controller-manager.ts";
+import { customResourceDefinitionController, serveStoredDefinitions } from "./crd/controller.ts";
 import type { Log } from "./log.ts";
 import { kubeconfig } from "./pki/kubeconfig.ts";
 import { openPki, type Pki } from "./pki/pki-folder.ts";
@@ -87,7 +92,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     "serviceaccounts/token": tokenHandler(registry, tokens),
   });
   const client = inProcessClient(registry, subresources);
+  serveStoredDefinitions(registry);
   await bootstrap(client);
+  await serveDefinitions(closing, registry, { client, clock, log });
   const view = new PolicyView(registry);
   const decide = authorizer(view, guard);
   const server = closing.use(
@@ -108,7 +115,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       },
       paths: {
         resources: registry.resources,
-        openApi: new OpenApiDocuments(registry.resources.all),
+        openApi: new OpenApiDocuments(registry.resources),
         tokens,
         checks: () => ({ store: store.problem }),
       },
@@ -136,6 +143,23 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Definitions of kinds are the API server's own affair: it serves them also where nothing else works on it. */
+async function serveDefinitions(
+  closing: AsyncDisposableStack,
+  registry: Registry,
+  { client, clock, log }: Pick<ControllerContext, "client" | "clock" | "log">,
+): Promise<void> {
+  const informers = new Informers(client, clock);
+  const recorder: ControllerContext["recorder"] = (component) =>
+    eventRecorder({ client, clock, log, component });
+  const context = { client, informers, clock, newSuffix, log, recorder };
+  const manager = new ControllerManager(context);
+  manager.start([customResourceDefinitionController(context, registry)]);
+  closing.defer(() => manager.stop());
+  closing.defer(() => informers.stop());
+  await informers.start();
 }
 
 /** Five characters that make no words, as names of pods end in. */

@@ -192,6 +192,30 @@ const workload: Strategy = {
   validateUpdate: selectorUnchanged,
 };
 
+/** A definition's name is its plural and group, and exactly one version is stored (apiextensions/v1). */
+function definitionCauses(definition: KubeObject): readonly StatusCause[] {
+  const {
+    group,
+    names,
+    versions = [],
+  } = specOf(definition) as {
+    group?: string;
+    names?: { plural?: string };
+    versions?: readonly { storage?: boolean }[];
+  };
+  const causes: StatusCause[] = [];
+  const want = `${names?.plural ?? ""}.${group ?? ""}`;
+  if (definition.metadata.name !== want) {
+    const message = `Invalid value: ${JSON.stringify(definition.metadata.name)}: must be spec.names.plural+"."+spec.group`;
+    causes.push({ reason: "FieldValueInvalid", message, field: "metadata.name" });
+  }
+  if (versions.filter(({ storage }) => storage === true).length !== 1) {
+    const message = "Invalid value: must have exactly one version marked as storage version";
+    causes.push({ reason: "FieldValueInvalid", message, field: "spec.versions" });
+  }
+  return causes;
+}
+
 const rulesByKind: Readonly<Record<string, Strategy>> = {
   "/Pod": {
     validate: containersCauses,
@@ -234,6 +258,7 @@ const rulesByKind: Readonly<Record<string, Strategy>> = {
   "apps/ReplicaSet": workload,
   "apps/DaemonSet": workload,
   "apps/StatefulSet": workload,
+  "apiextensions.k8s.io/CustomResourceDefinition": { validate: definitionCauses },
   "batch/Job": {
     validate: notNegative,
     selectableFields: (job) => ({ "status.successful": text(statusOf(job)["succeeded"] ?? 0) }),

@@ -94,6 +94,12 @@ export const kinds = {
     false,
   ),
   roles: kind<types.Role>("rbac.authorization.k8s.io/v1", "roles", "Role"),
+  customResourceDefinitions: kind<types.CustomResourceDefinition>(
+    "apiextensions.k8s.io/v1",
+    "customresourcedefinitions",
+    "CustomResourceDefinition",
+    false,
+  ),
   roleBindings: kind<types.RoleBinding>(
     "rbac.authorization.k8s.io/v1",
     "rolebindings",

@@ -1,5 +1,6 @@
 // What the API server must know of a kind. Built-in kinds, other modules' kinds and CustomResourceDefinitions are all told to it in this form.
 
+import type { ShapeReport } from "../server/schema-validation.ts";
 import type { CustomColumns } from "../server/table/table.ts";
 import type { SchemaNode } from "./built-in.ts";
 import type { KubeObject } from "./object.ts";
@@ -26,6 +27,8 @@ export interface Subresource {
 
 /** Where a kind has rules of its own. All of it is pure. */
 export interface Strategy {
+  /** What of an object its schema does not know; in place of the resource's definition. */
+  readonly shape?: (object: KubeObject) => ShapeReport;
   /** Fills in what Kubernetes documents as defaults. */
   readonly defaults?: (object: KubeObject) => KubeObject;
   /** What is wrong with a new object. */
@@ -50,6 +53,13 @@ export interface StoredAs {
   readonly write: (object: KubeObject) => KubeObject;
 }
 
+/** Simple paths: `.spec.replicas`. */
+export interface ScalePaths {
+  readonly specReplicasPath: string;
+  readonly statusReplicasPath: string;
+  readonly labelSelectorPath?: string;
+}
+
 export interface Resource {
   /** "" for the core group. */
   readonly group: string;
@@ -70,6 +80,8 @@ export interface Resource {
   /** Columns of a kind that came later. */
   readonly columns?: CustomColumns;
   readonly strategy: Strategy;
+  /** Where `scale` finds replicas and selector, if not where the built-in kinds have them. */
+  readonly scale?: ScalePaths;
   /** Absent where it is stored as it is served. */
   readonly stored?: StoredAs;
 }

@@ -2,6 +2,8 @@
 import { createHash } from "node:crypto";
 import { openApiDocument } from "../api/built-in.ts";
 import type { Resource } from "../api/resource.ts";
+import { customOpenApi } from "./openapi-custom.ts";
+import type { ResourceTable } from "./registry/resource-table.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -11,19 +13,20 @@ function pathOf({ group, version }: Pick<Resource, "group" | "version">): string
 }
 
 export class OpenApiDocuments {
+  readonly #resources: ResourceTable;
   /** Documents by path, made when first asked for: each costs milliseconds and a megabyte. */
-  readonly #documents = new Map<string, string>();
-  readonly #hashes = new Map<string, string>();
-  readonly #paths: ReadonlySet<string>;
+  #documents = new Map<string, string>();
+  /** The generation of resources that they describe. */
+  #generation = -1;
 
-  constructor(resources: readonly Resource[]) {
-    this.#paths = new Set(resources.map(pathOf));
+  constructor(resources: ResourceTable) {
+    this.#resources = resources;
   }
 
   /** `/openapi/v3`: where each document is; its URL changes with its content, so that clients may keep it. */
   index(): Fields {
-    const paths = [...this.#paths].map((path) => {
-      const serverRelativeURL = `/openapi/v3/${path}?hash=${this.#hash(path)}`;
+    const paths = [...this.#paths()].map(([path, resources]) => {
+      const serverRelativeURL = `/openapi/v3/${path}?hash=${hashOf(path, resources)}`;
       return [path, { serverRelativeURL }];
     });
     return { paths: Object.fromEntries(paths) };
@@ -31,25 +34,33 @@ export class OpenApiDocuments {
 
   /** @param path such as `apis/apps/v1` @returns its JSON, undefined for one that is not served */
   document(path: string): string | undefined {
-    if (!this.#paths.has(path)) return undefined;
+    if (this.#generation !== this.#resources.generation) {
+      this.#generation = this.#resources.generation;
+      this.#documents = new Map();
+    }
+    const resources = this.#paths().get(path);
+    if (resources === undefined) return undefined;
     const there = this.#documents.get(path);
     if (there !== undefined) return there;
-    const document = JSON.stringify(derive(path));
+    const document = JSON.stringify(derive(path, resources));
     this.#documents.set(path, document);
     return document;
   }
 
-  /** Hashes what the document is made from, so that the index need not make them all. */
-  #hash(path: string): string {
-    const there = this.#hashes.get(path);
-    if (there !== undefined) return there;
-    const hash = createHash("sha256").update(`v1.32.0 ${path}`).digest("hex").slice(0, 32);
-    this.#hashes.set(path, hash.toUpperCase());
-    return hash.toUpperCase();
+  #paths(): ReadonlyMap<string, readonly Resource[]> {
+    return Map.groupBy(this.#resources.all, pathOf);
   }
 }
 
-function derive(path: string): Fields {
+/** Hashes what the document is made from, so that the index need not make them all. */
+function hashOf(path: string, resources: readonly Resource[]): string {
+  const hash = createHash("sha256").update(`v1.32.0 ${path}`);
+  for (const { definition, schema, kind } of resources)
+    if (definition === undefined) hash.update(`${kind} ${JSON.stringify(schema)}`);
+  return hash.digest("hex").slice(0, 32).toUpperCase();
+}
+
+function derive(path: string, resources: readonly Resource[]): Fields {
   const { paths, definitions } = openApiDocument();
   const chosen = Object.entries(paths).filter(([url]) => url.startsWith(`/${path}/`));
   const operations = Object.fromEntries(chosen.map(([url, item]) => [url, pathItem(item)]));
@@ -68,15 +79,23 @@ function derive(path: string): Fields {
     needed.set(name, schema);
     add(schema);
   }
+  const custom = customOpenApi(resources);
+  if (Object.keys(custom.schemas).length > 0) add({ $ref: `${oldPrefix}${objectMeta}` });
   return {
     openapi: "3.0.0",
     info: { title: "Kubernetes", version: "v1.32.0" },
-    paths: operations,
-    components: { schemas: withComponentReferences(Object.fromEntries(needed)) },
+    paths: { ...operations, ...custom.paths },
+    components: {
+      schemas: {
+        ...(withComponentReferences(Object.fromEntries(needed)) as Fields),
+        ...custom.schemas,
+      },
+    },
   };
 }
 
 const oldPrefix = "#/definitions/";
+const objectMeta = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 
 function referencesIn(value: unknown): string[] {
   if (typeof value !== "object" || value === null) return [];

@@ -18,6 +18,42 @@ spec:
       - {name: web, image: warrener/shell, command: [sleep, "1000"]${extra}}
 `;
 
+const widgetDefinition = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {plural: widgets, kind: Widget, shortNames: [wd]}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    subresources:
+      status: {}
+      scale: {specReplicasPath: .spec.size, statusReplicasPath: .status.size}
+    additionalPrinterColumns:
+    - {name: Size, type: integer, jsonPath: .spec.size}
+    - {name: Color, type: string, jsonPath: .spec.color}
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec:
+            type: object
+            properties:
+              size: {type: integer, minimum: 1, description: how large it is}
+              color: {type: string, default: red}
+          status:
+            type: object
+            properties:
+              size: {type: integer}
+`;
+
+const widget = (name: string, spec: string): string =>
+  `apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: ${name}}\nspec: {${spec}}\n`;
+
 describe("kubectl and the API server", { skip: whyNoKubectl() }, () => {
   let server: TestControlPlane;
   let kubectl: Kubectl;
@@ -179,6 +215,37 @@ describe("kubectl and the API server", { skip: whyNoKubectl() }, () => {
     assert.match(
       await kubectl.refused("create configmap Bad_Name"),
       /metadata\.name: Invalid value/,
+    );
+  });
+
+  test("a kind that is defined is served, explained, checked, listed and taken away", async () => {
+    await kubectl.ok("apply -f -", widgetDefinition);
+    await kubectl.ok("wait --for=condition=Established crd/widgets.example.com --timeout=10s");
+    assert.match(await kubectl.ok("explain widget.spec.size"), /how large it is/);
+    assert.match(
+      await kubectl.ok("apply -f -", widget("a", "size: 3")),
+      /widget\.example\.com\/a created/,
+    );
+    assert.match(await kubectl.ok("get wd"), /NAME +SIZE +COLOR\na +3 +red/);
+    assert.match(
+      await kubectl.refused("apply -f -", widget("b", "size: 0")),
+      /greater than or equal to 1/,
+    );
+    assert.match(
+      await kubectl.refused("apply -f -", widget("b", "size: 1, siez: 2")),
+      /unknown field "spec\.siez"/,
+    );
+    await kubectl.ok("scale widget a --replicas=7");
+    assert.equal(await kubectl.ok("get wd a -o jsonpath={.spec.size}"), "7");
+    await kubectl.ok(
+      "apply --server-side --force-conflicts -f -",
+      widget("a", "size: 4, color: blue"),
+    );
+    assert.equal(await kubectl.ok("get wd a -o jsonpath={.spec.color}"), "blue");
+    await kubectl.ok("delete crd widgets.example.com");
+    assert.match(
+      await kubectl.refused("get wd"),
+      /the server doesn't have a resource type "wd"|could not find the requested resource/,
     );
   });
 

@@ -140,6 +140,7 @@ class Door {
   readonly #options: ApiServerOptions;
   readonly #paths: PathContext;
   readonly #stopping: AbortSignal;
+  readonly #certificates = new WeakMap<TLSSocket, NonNullable<Presented["certificate"]>>();
 
   constructor(options: ApiServerOptions, ownAddress: () => string, stopping: AbortSignal) {
     this.#options = options;
@@ -210,13 +211,22 @@ class Door {
 
   /** @throws StatusError Unauthorized when what was presented is not valid */
   async #caller(raw: IncomingMessage): Promise<UserInfo> {
-    const socket = raw.socket as TLSSocket;
-    const certificate = socket.authorized ? socket.getPeerCertificate().subject : undefined;
+    const certificate = this.#certificateOf(raw.socket as TLSSocket);
     const { authorization } = raw.headers;
     if (authorization === undefined && certificate === undefined) return anonymous;
     const user = await this.#options.authenticator.authenticate({ certificate, authorization });
     if (user === undefined) throw unauthorized();
     return user;
+  }
+
+  /** Read once a connection: it costs as much as a small request. */
+  #certificateOf(socket: TLSSocket): Presented["certificate"] {
+    if (!socket.authorized) return undefined;
+    const there = this.#certificates.get(socket);
+    if (there !== undefined) return there;
+    const { subject } = socket.getPeerCertificate();
+    this.#certificates.set(socket, subject);
+    return subject;
   }
 
   /** With the fields of a Kubernetes audit event (audit.k8s.io/v1). */

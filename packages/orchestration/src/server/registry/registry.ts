@@ -16,7 +16,7 @@ import {
 import { timestamp } from "../../clock.ts";
 import { ConflictError, type Entry, ExpiredError, type ObjectStore } from "../../store/store.ts";
 import { afterUpdate } from "../patch/managed-fields.ts";
-import { checkShape } from "../schema-validation.ts";
+import { checkShape, type ShapeReport } from "../schema-validation.ts";
 import type { AdmissionPlugin, AdmissionRequest, UserInfo } from "./admission.ts";
 import {
   checkPreconditions,
@@ -421,8 +421,9 @@ export class Registry {
 
   #checkShape(resource: Resource, given: KubeObject, name: string, options: WriteOptions): void {
     // Those who live in this process are held to the types when it is built.
-    if (resource.definition === undefined || options.fieldValidation === "Ignore") return;
-    const report = checkShape(given, resource.definition, openApiDocument().definitions);
+    if (options.fieldValidation === "Ignore") return;
+    const report = shapeOf(resource, given);
+    if (report === undefined) return;
     const { kind, version } = resource;
     const title = `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}`;
     if (report.mistyped.length > 0) throw badRequest(`${title}: ${report.mistyped[0]}`);
@@ -594,6 +595,13 @@ export class Registry {
   #admit(request: AdmissionRequest): void {
     for (const { validate } of this.#options.admission ?? []) validate?.(request);
   }
+}
+
+function shapeOf({ strategy, definition }: Resource, given: KubeObject): ShapeReport | undefined {
+  if (strategy.shape !== undefined) return strategy.shape(given);
+  return definition === undefined
+    ? undefined
+    : checkShape(given, definition, openApiDocument().definitions);
 }
 
 function keyOf(resource: Resource, namespace: string | undefined, name: string): string {

@@ -1,38 +1,36 @@
 // autoscaling/v1 Scale: how many replicas a workload wants and has, whatever its kind.
 import type { KubeObject } from "../../api/object.ts";
+import type { Resource, ScalePaths } from "../../api/resource.ts";
 import { invalid } from "../../api/status.ts";
-import type { Scale } from "../../api/types.generated.ts";
+import type { LabelSelector, Scale } from "../../api/types.generated.ts";
 import type { Registry } from "../registry/registry.ts";
 import { labelSelectorText } from "../selectors/selectors.ts";
 import type { SubresourceHandler } from "./subresources.ts";
 
-interface Scalable {
-  readonly spec?: { readonly replicas?: number; readonly selector?: object };
-  readonly status?: { readonly replicas?: number };
-}
+const builtInPaths: ScalePaths = {
+  specReplicasPath: ".spec.replicas",
+  statusReplicasPath: ".status.replicas",
+  labelSelectorPath: ".spec.selector",
+};
 
 export function scaleHandler(registry: Registry): SubresourceHandler {
   return {
     async get({ resource, namespace, name }) {
-      return scaleOf(await registry.get(resource, namespace, name));
+      return scaleOf(resource, await registry.get(resource, namespace, name));
     },
     async change({ resource, namespace, name }, change, options) {
-      const changed = await registry.change(
-        resource,
-        namespace,
-        name,
-        (current) => {
-          const scale = change(scaleOf(current)) as Scale;
-          return withReplicas(current, scale.spec.replicas ?? 0, scale.metadata.resourceVersion);
-        },
-        { ...options, subresource: "scale" },
-      );
-      return scaleOf(changed);
+      const scaled = (current: KubeObject): KubeObject => {
+        const { spec, metadata } = change(scaleOf(resource, current)) as Scale;
+        return withReplicas(resource, current, spec.replicas ?? 0, metadata.resourceVersion);
+      };
+      const whole = { ...options, subresource: "scale" };
+      return scaleOf(resource, await registry.change(resource, namespace, name, scaled, whole));
     },
   };
 }
 
 function withReplicas(
+  { scale = builtInPaths }: Resource,
   current: KubeObject,
   replicas: number,
   resourceVersion: string | undefined,
@@ -43,17 +41,17 @@ function withReplicas(
     throw invalid({ group: "autoscaling", kind: "Scale" }, current.metadata.name ?? "", [cause]);
   }
   const { resourceVersion: _, ...metadata } = current.metadata;
+  const next = put(current, namesIn(scale.specReplicasPath), replicas) as KubeObject;
   return {
-    ...current,
+    ...next,
     metadata: { ...metadata, ...(resourceVersion !== undefined && { resourceVersion }) },
-    spec: { ...(current["spec"] as object), replicas },
   };
 }
 
-function scaleOf(object: KubeObject): Scale {
-  const { spec, status } = object as KubeObject & Scalable;
+function scaleOf({ scale = builtInPaths }: Resource, object: KubeObject): Scale {
   const { name = "", namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
-  const selector = spec?.selector === undefined ? undefined : labelSelectorText(spec.selector);
+  const selector = scale.labelSelectorPath && at(object, namesIn(scale.labelSelectorPath));
+  const replicasAt = (path: string): number => Number(at(object, namesIn(path)) ?? 0);
   return {
     apiVersion: "autoscaling/v1",
     kind: "Scale",
@@ -64,7 +62,32 @@ function scaleOf(object: KubeObject): Scale {
       ...(resourceVersion !== undefined && { resourceVersion }),
       ...(creationTimestamp !== undefined && { creationTimestamp }),
     },
-    spec: { replicas: spec?.replicas ?? 0 },
-    status: { replicas: status?.replicas ?? 0, ...(selector !== undefined && { selector }) },
+    spec: { replicas: replicasAt(scale.specReplicasPath) },
+    status: {
+      replicas: replicasAt(scale.statusReplicasPath),
+      ...(selector !== undefined && { selector: selectorText(selector) }),
+    },
   };
+}
+
+/** Custom resources keep it as text, built-in ones as an object. */
+function selectorText(selector: unknown): string {
+  return typeof selector === "string" ? selector : labelSelectorText(selector as LabelSelector);
+}
+
+function namesIn(path: string): readonly string[] {
+  return path.split(".").slice(1);
+}
+
+function at(value: unknown, names: readonly string[]): unknown {
+  return names.reduce<unknown>(
+    (inner, name) => (inner as Readonly<Record<string, unknown>> | undefined)?.[name],
+    value,
+  );
+}
+
+function put(value: unknown, [name, ...rest]: readonly string[], leaf: unknown): unknown {
+  if (name === undefined) return leaf;
+  const fields = (value ?? {}) as Readonly<Record<string, unknown>>;
+  return { ...fields, [name]: put(fields[name], rest, leaf) };
 }

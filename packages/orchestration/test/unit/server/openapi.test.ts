@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { builtInResources } from "../../../src/api/built-in.ts";
 import { OpenApiDocuments } from "../../../src/server/openapi.ts";
+import { ResourceTable } from "../../../src/server/registry/resource-table.ts";
 
-const documents = new OpenApiDocuments(builtInResources());
+const documents = new OpenApiDocuments(new ResourceTable(builtInResources()));
 
 interface Document {
   readonly paths: Record<
