@@ -136,6 +136,25 @@ function jobSpec(given: Fields): Fields {
   return { ...spec, template: template(spec["template"]) };
 }
 
+/** A Job's pods are found by its uid, unless somebody picks them by hand (batch/v1, "manualSelector"). */
+function withJobSelector(job: KubeObject): KubeObject {
+  const { uid, name = "" } = job.metadata;
+  const spec = job["spec"] as Fields & { template: { metadata?: Fields } };
+  if (uid === undefined || spec["manualSelector"] === true || spec["selector"] !== undefined)
+    return job;
+  const { metadata = {} } = spec.template;
+  const labels = {
+    ...(metadata["labels"] as Fields | undefined),
+    "batch.kubernetes.io/controller-uid": uid,
+    "batch.kubernetes.io/job-name": name,
+    "controller-uid": uid,
+    "job-name": name,
+  };
+  const selector = { matchLabels: { "batch.kubernetes.io/controller-uid": uid } };
+  const labelled = { ...spec.template, metadata: { ...metadata, labels } };
+  return { ...job, spec: { ...spec, selector, template: labelled } };
+}
+
 function service(given: Fields): Fields {
   const type = given["type"] ?? "ClusterIP";
   const spec = withDefaults(given, {
@@ -213,7 +232,7 @@ export const defaultersByKind: Readonly<Record<string, Defaulter>> = {
     updateStrategy: updateStrategy(spec["updateStrategy"], { maxSurge: 0, maxUnavailable: 1 }),
     template: template(spec["template"]),
   })),
-  "batch/Job": inSpec(jobSpec),
+  "batch/Job": (object) => withJobSelector(inSpec(jobSpec)(object)),
   "batch/CronJob": inSpec((spec) => {
     const { spec: job, ...rest } = (spec["jobTemplate"] ?? {}) as { spec?: Fields };
     return {

@@ -1,0 +1,9 @@
+// The controllers that make workloads true.
+
+import { replicaSetController } from "./replicaset/controller.ts";
+import type { Controller, ControllerContext } from "./runtime/controller.ts";
+
+/** Made before the informers are started, since each asks for those that it needs. */
+export function workloadControllers(context: ControllerContext): readonly Controller[] {
+  return [replicaSetController(context)];
+}
