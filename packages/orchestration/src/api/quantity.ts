@@ -26,8 +26,7 @@ export function parseQuantity(text: string): Quantity | undefined {
   const factor = isBinary ? 1024n ** BigInt(binary) : 1n;
   const scale = 9 - fraction.length + (isBinary ? 0 : power);
   const size = scaled(BigInt(`${whole}${fraction}`) * factor, scale);
-  const format =
-    exponent !== undefined ? "DecimalExponent" : isBinary ? "BinarySI" : "DecimalSI";
+  const format = exponent !== undefined ? "DecimalExponent" : isBinary ? "BinarySI" : "DecimalSI";
   return { nanos: sign === "-" ? -size : size, format };
 }
 

@@ -25,10 +25,7 @@ export function largest(...lists: readonly Amounts[]): Amounts {
   return merged(lists, larger);
 }
 
-function merged(
-  lists: readonly Amounts[],
-  merge: (a: Quantity, b: Quantity) => Quantity,
-): Amounts {
+function merged(lists: readonly Amounts[], merge: (a: Quantity, b: Quantity) => Quantity): Amounts {
   const all = new Map<string, Quantity>();
   for (const list of lists)
     for (const [name, amount] of list) all.set(name, merge(all.get(name) ?? zero, amount));

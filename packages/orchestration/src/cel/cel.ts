@@ -1,7 +1,7 @@
 // Kubernetes' expression language: the values, functions and limits of "Common Expression Language in Kubernetes" over a CEL evaluator.
 import { isIP } from "node:net";
 import { Environment } from "@marcbachmann/cel-js";
-import { parseQuantity } from "../api/quantity.ts";
+import { compare, parseQuantity, type Quantity, wholeValue } from "../api/quantity.ts";
 
 /** A compiled expression. @throws Error with what went wrong in it */
 export type Program = (variables: Readonly<Record<string, unknown>>) => unknown;
@@ -9,14 +9,13 @@ export type Program = (variables: Readonly<Record<string, unknown>>) => unknown;
 /** Bounds of one expression: more is a program, not a rule. */
 const limits = { maxAstNodes: 10_000, maxDepth: 100, maxListElements: 1000, maxMapEntries: 1000 };
 
-class Quantity {
-  readonly text: string;
-  readonly value: number;
+class Amount {
+  readonly quantity: Quantity;
 
   constructor(text: string) {
-    this.text = text;
-    this.value = parseQuantity(text);
-    if (Number.isNaN(this.value)) throw new Error(`${JSON.stringify(text)} is no quantity`);
+    const parsed = parseQuantity(text);
+    if (parsed === undefined) throw new Error(`${JSON.stringify(text)} is no quantity`);
+    this.quantity = parsed;
   }
 }
 
@@ -42,26 +41,25 @@ const base = new Environment({
   limits,
 });
 
-base.registerType("kubernetes.Quantity", { ctor: Quantity, fields: {} });
-base.registerFunction(
-  "quantity(string): kubernetes.Quantity",
-  (text: string) => new Quantity(text),
-);
+base.registerType("kubernetes.Quantity", { ctor: Amount, fields: {} });
+base.registerFunction("quantity(string): kubernetes.Quantity", (text: string) => new Amount(text));
 base.registerFunction(
   "isQuantity(string): bool",
-  (text: string) => !Number.isNaN(parseQuantity(text)),
+  (text: string) => parseQuantity(text) !== undefined,
 );
+const compared = (a: Amount, b: Amount): number => compare(a.quantity, b.quantity);
 for (const [name, holds] of [
-  ["isGreaterThan", (a: Quantity, b: Quantity) => a.value > b.value],
-  ["isLessThan", (a: Quantity, b: Quantity) => a.value < b.value],
+  ["isGreaterThan", (a: Amount, b: Amount) => compared(a, b) > 0],
+  ["isLessThan", (a: Amount, b: Amount) => compared(a, b) < 0],
 ] as const)
   base.registerFunction(`kubernetes.Quantity.${name}(kubernetes.Quantity): bool`, holds);
 base.registerFunction(
   "kubernetes.Quantity.compareTo(kubernetes.Quantity): int",
-  (a: Quantity, b: Quantity) => BigInt(Math.sign(a.value - b.value)),
+  (a: Amount, b: Amount) => BigInt(compared(a, b)),
 );
-base.registerFunction("kubernetes.Quantity.asInteger(): int", (a: Quantity) => BigInt(a.value));
-base.registerFunction("kubernetes.Quantity.asApproximateFloat(): double", (a: Quantity) => a.value);
+base.registerFunction("kubernetes.Quantity.asInteger(): int", (a: Amount) =>
+  BigInt(wholeValue(a.quantity)),
+);
 
 base.registerType("net.Url", { ctor: Url, fields: {} });
 base.registerFunction("url(string): net.Url", (text: string) => new Url(text));

@@ -38,6 +38,12 @@ export interface Client {
   update<T extends KubeObject>(kind: Kind<T>, object: T): Promise<T>;
   /** Replaces the status alone. */
   updateStatus<T extends KubeObject>(kind: Kind<T>, object: T): Promise<T>;
+  /** PUTs to a subresource: `finalize`. */
+  updateSubresource<T extends KubeObject>(
+    kind: Kind<T>,
+    object: T,
+    subresource: string,
+  ): Promise<KubeObject>;
   delete(
     kind: Kind,
     namespace: string | undefined,

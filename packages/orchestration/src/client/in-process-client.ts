@@ -38,6 +38,11 @@ export function inProcessClient(registry: Registry, subresources: Subresources):
       const options = { ...trusted, subresource: "status" };
       return (await registry.update(resourceOf(kind), namespace, name, object, options)) as T;
     },
+    updateSubresource(kind, object, subresource) {
+      const { namespace, name = "" } = object.metadata;
+      const target = { resource: resourceOf(kind), namespace, name };
+      return subresources.change(target, subresource, () => object, trusted);
+    },
     async delete(kind, namespace, name, request) {
       await registry.delete(resourceOf(kind), namespace, name, request);
     },

@@ -15,16 +15,18 @@ export function conditionOf<C extends AnyCondition>(
   return conditions?.find((condition) => condition.type === type);
 }
 
-/** @param now RFC 3339; an equal condition stays as it is */
+/**
+ * Sets a condition. One of the same status and reason stays as it is, since messages may name what differs in every try.
+ * @param now RFC 3339
+ */
 export function withCondition<C extends AnyCondition>(
   conditions: readonly C[] = [],
   condition: C,
   now: string,
 ): readonly C[] {
   const there = conditionOf(conditions, condition.type);
-  const { status, reason, message } = condition;
-  if (there?.status === status && there.reason === reason && there.message === message)
-    return conditions;
+  const { status, reason } = condition;
+  if (there?.status === status && there.reason === reason) return conditions;
   const since = there?.status === status ? (there.lastTransitionTime ?? now) : now;
   const written = { ...condition, lastTransitionTime: since };
   if (there === undefined) return [...conditions, written];

@@ -10,7 +10,7 @@ import type { AccessEvent } from "@warrener/access";
 import { StatusError } from "../../api/status.ts";
 import type { Log } from "../../log.ts";
 import type { Identity } from "../../pki/certificates.ts";
-import { type Authenticator, anonymous } from "../auth/authenticator.ts";
+import { type Authenticator, anonymous, type Presented } from "../auth/authenticator.ts";
 import { type Authorizer, actOf, forbidden } from "../auth/authorizer.ts";
 import { impersonated } from "../auth/impersonation.ts";
 import type { Act } from "../auth/rbac.ts";

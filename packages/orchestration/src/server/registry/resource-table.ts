@@ -7,6 +7,7 @@ export class ResourceTable {
   #list: readonly Resource[] | undefined;
   /** Changes with every addition and removal: what is derived from the table is kept for one generation. */
   generation = 0;
+  readonly #listeners = new Set<() => void>();
 
   constructor(resources: Iterable<Resource>) {
     for (const resource of resources) this.add(resource);
@@ -38,9 +39,18 @@ export class ResourceTable {
     throw new StatusError("NotFound", "the server could not find the requested resource", {});
   }
 
+  /** Hears of every addition and removal from now on. @returns a function that ends it */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
   #changed(): void {
     this.#list = undefined;
     this.generation += 1;
+    for (const listener of [...this.#listeners]) listener();
   }
 }
 

@@ -52,6 +52,18 @@ export class Subresources {
     );
   }
 
+  /** @throws StatusError MethodNotAllowed */
+  async change(
+    target: SubresourceTarget,
+    subresource: string,
+    change: (current: KubeObject) => KubeObject,
+    options: ChangeOptions,
+  ): Promise<KubeObject> {
+    const handler = this.find(target.resource, subresource)?.change;
+    if (handler === undefined) throw notAllowed("update", target.resource, subresource);
+    return handler(target, change, options);
+  }
+
   /** @throws StatusError NotFound, MethodNotAllowed */
   async create({ subresource, body, options, ...target }: SubresourceCreate): Promise<KubeObject> {
     const create = this.find(target.resource, subresource)?.create;
