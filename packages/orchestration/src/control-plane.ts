@@ -11,12 +11,21 @@ import { eventRecorder } from "./client/event-recorder.ts";
 import { inProcessClient } from "./client/in-process-client.ts";
 import { Informers } from "./client/informer.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import {
+  defaultNodeLifecycleProfile,
+  type NodeLifecycleProfile,
+} from "./controllers/node-lifecycle/profiles.ts";
 import type { ControllerContext } from "./controllers/runtime/controller.ts";
 import { ControllerManager } from "./controllers/runtime/controller-manager.ts";
 import { customResourceDefinitionController, serveStoredDefinitions } from "./crd/controller.ts";
 import type { Log } from "./log.ts";
 import { kubeconfig } from "./pki/kubeconfig.ts";
 import { openPki, type Pki } from "./pki/pki-folder.ts";
+import { defaultTolerationsAdmission } from "./server/admission/default-tolerations.ts";
+import { limitRangerAdmission } from "./server/admission/limit-ranger.ts";
+import { priorityAdmission } from "./server/admission/priority.ts";
+import { resourceQuotaAdmission } from "./server/admission/resource-quota.ts";
+import { serviceAccountAdmission } from "./server/admission/service-account.ts";
 import { authenticator } from "./server/auth/authenticator.ts";
 import { authorizer } from "./server/auth/authorizer.ts";
 import { PolicyView } from "./server/auth/policy-view.ts";
@@ -25,6 +34,7 @@ import { ApiServer } from "./server/http/api-server.ts";
 import { reviews } from "./server/http/reviews.ts";
 import { Watches } from "./server/http/watch-handler.ts";
 import { OpenApiDocuments } from "./server/openapi.ts";
+import type { AdmissionPlugin } from "./server/registry/admission.ts";
 import { Registry } from "./server/registry/registry.ts";
 import { type NodeStreamsOf, podConnections } from "./server/streams/edge/pod-connections.ts";
 import { bindingHandler } from "./server/subresources/binding.ts";
@@ -48,6 +58,8 @@ export interface ControlPlaneOptions {
   readonly guard: Guard;
   readonly log: Log;
   readonly clock?: Clock;
+  /** How long nodes may be silent; default a single site's timing. */
+  readonly nodeLifecycle?: NodeLifecycleProfile;
   /** How the node that runs a pod is reached, for logs, exec and port-forward. */
   readonly nodes?: NodeStreamsOf;
 }
@@ -75,9 +87,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const open = (): Promise<Pki> => openPki(join(directory, "pki"), names, now());
   const pki = await open();
   const store = closing.use(await openStore(join(directory, "store"), { log }));
-  const registry = new Registry({
+  const registry: Registry = new Registry({
     store,
     resources: builtInResources(),
+    admission: admissionPlugins(() => registry, options.nodeLifecycle),
     now,
     newUid: randomUUID,
     newSuffix,
@@ -145,6 +158,20 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   };
 }
 
+/** In the order in which they are asked: those that fill in, then those that count what has been filled in. */
+function admissionPlugins(
+  registry: () => Registry,
+  { evictionSeconds }: NodeLifecycleProfile = defaultNodeLifecycleProfile,
+): readonly AdmissionPlugin[] {
+  return [
+    defaultTolerationsAdmission(evictionSeconds),
+    serviceAccountAdmission(registry),
+    priorityAdmission(registry),
+    limitRangerAdmission(registry),
+    resourceQuotaAdmission(registry),
+  ];
+}
+
 /** Definitions of kinds are the API server's own affair: it serves them also where nothing else works on it. */
 async function serveDefinitions(
   closing: AsyncDisposableStack,
@@ -160,6 +187,8 @@ async function serveDefinitions(
   closing.defer(() => manager.stop());
   closing.defer(() => informers.stop());
   await informers.start();
+  // What is shipped is served before anybody asks, since controllers list its objects at once.
+  await manager.idle();
 }
 
 /** Five characters that make no words, as names of pods end in. */

@@ -1,8 +1,18 @@
 // The face of orchestration.
 export { builtInResources } from "./api/built-in.ts";
+export { type Kind, kinds } from "./api/kinds.ts";
 export type { KubeObject, ObjectMeta } from "./api/object.ts";
 export type { Resource, Strategy, Subresource, Verb } from "./api/resource.ts";
 export { type Status, StatusError } from "./api/status.ts";
+export type { Pod } from "./api/types.generated.ts";
+export type { Client } from "./client/client.ts";
+export type { Images } from "./node/core/image.ts";
+export type { NodeAgent } from "./node/edge/node-agent.ts";
+export {
+  type Orchestration,
+  type OrchestrationOptions,
+  startOrchestration,
+} from "./orchestration.ts";
 export {
   aggregatedDiscovery,
   aggregatedType,

@@ -2,6 +2,7 @@
 import { type Kind, kinds } from "../api/kinds.ts";
 import type { KubeObject } from "../api/object.ts";
 import { type Client, isReason } from "../client/client.ts";
+import { shipDefinitions } from "../crd/shipped.ts";
 import { defaultClusterRoleBindings, defaultClusterRoles } from "./default-policy.ts";
 
 const namespaces = ["default", "kube-system", "kube-public", "kube-node-lease", "warrener-system"];
@@ -40,6 +41,7 @@ export async function bootstrap(client: Client): Promise<void> {
         value,
       }),
     ),
+    shipDefinitions(client),
   ]);
 }
 

@@ -38,6 +38,13 @@ export interface Client {
   update<T extends KubeObject>(kind: Kind<T>, object: T): Promise<T>;
   /** Replaces the status alone. */
   updateStatus<T extends KubeObject>(kind: Kind<T>, object: T): Promise<T>;
+  /** GETs a subresource: `scale`. */
+  getSubresource(
+    kind: Kind,
+    namespace: string | undefined,
+    name: string,
+    subresource: string,
+  ): Promise<KubeObject>;
   /** PUTs to a subresource: `finalize`. */
   updateSubresource<T extends KubeObject>(
     kind: Kind<T>,

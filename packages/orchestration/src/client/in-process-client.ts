@@ -38,6 +38,9 @@ export function inProcessClient(registry: Registry, subresources: Subresources):
       const options = { ...trusted, subresource: "status" };
       return (await registry.update(resourceOf(kind), namespace, name, object, options)) as T;
     },
+    getSubresource(kind, namespace, name, subresource) {
+      return subresources.get({ resource: resourceOf(kind), namespace, name }, subresource);
+    },
     updateSubresource(kind, object, subresource) {
       const { namespace, name = "" } = object.metadata;
       const target = { resource: resourceOf(kind), namespace, name };

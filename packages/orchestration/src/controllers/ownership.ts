@@ -36,18 +36,23 @@ export function claim<T extends KubeObject>(
   };
 }
 
-/** Looks at what there is, takes in and lets go. @returns what belongs to the owner afterwards */
+/**
+ * Looks at what there is, takes in and lets go.
+ * @param mayAdopt whether what nobody controls may be taken in, beside being selected
+ * @returns what belongs to the owner afterwards
+ */
 export async function claimAll<T extends KubeObject>(
   client: Client,
   kind: Kind<T>,
   informer: Informer<T>,
   owner: KubeObject,
   selector: LabelSelector | undefined,
+  mayAdopt: (object: T) => boolean = () => true,
 ): Promise<readonly T[]> {
   const { namespace } = owner.metadata;
   const orphans = informer
     .list(namespace)
-    .filter(({ metadata }) => controllerOf(metadata) === undefined);
+    .filter((object) => controllerOf(object.metadata) === undefined && mayAdopt(object));
   const own = informer.ownedBy(owner.metadata.uid);
   const { owned, adopt, release } = claim(owner, selector, [...own, ...orphans]);
   const adopted = await Promise.all(adopt.map((object) => adoptOne(client, kind, object, owner)));

@@ -43,6 +43,9 @@ export class MvccStore implements ObjectStore {
   readonly #tellsLater: boolean;
   /** Changes up to this revision have been told. */
   #told = 0;
+  /** They may be told up to here. */
+  #toTell = 0;
+  #isTelling = false;
 
   constructor({ historyMax = defaultHistoryMax, tellsLater = false }: MvccOptions = {}) {
     this.#historyMax = historyMax;
@@ -129,8 +132,22 @@ export class MvccStore implements ObjectStore {
     if (!this.#tellsLater) this.tell(event.revision);
   }
 
-  /** Tells watchers of every change up to a revision that they have not heard of yet. */
+  /**
+   * Tells watchers of every change up to a revision that they have not heard of yet. A watcher that writes meanwhile
+   * makes changes that are told after this one, so that everybody hears of all in the same order.
+   */
   tell(revision: number): void {
+    this.#toTell = Math.max(this.#toTell, revision);
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    try {
+      while (this.#told < this.#toTell) this.#tellUpTo(this.#toTell);
+    } finally {
+      this.#isTelling = false;
+    }
+  }
+
+  #tellUpTo(revision: number): void {
     const from = this.#history.findLastIndex((event) => event.revision <= this.#told) + 1;
     for (const event of this.#history.slice(from)) {
       if (event.revision > revision) break;
@@ -155,6 +172,7 @@ export class MvccStore implements ObjectStore {
     this.revision = revision;
     this.#forgotten = revision;
     this.#told = revision;
+    this.#toTell = revision;
   }
 
   #checkKept(revision: number): void {

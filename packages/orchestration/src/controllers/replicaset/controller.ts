@@ -36,7 +36,7 @@ export function replicaSetController(context: ControllerContext): Controller {
       : [],
   );
 
-  async function scale(set: ReplicaSet, owned: readonly Pod[]): Promise<unknown> {
+  async function scale(set: ReplicaSet, owned: readonly Pod[]): Promise<Error | undefined> {
     const { create, remove } = planReplicaSet(set, owned);
     const base = set.metadata.name as string;
     const failed = await slowStart(create, () => {
@@ -45,7 +45,7 @@ export function replicaSetController(context: ControllerContext): Controller {
     });
     if (failed !== undefined) return failed;
     const deleted = await Promise.allSettled(remove.map((pod) => podControl.delete(set, pod)));
-    return deleted.find((result) => result.status === "rejected")?.reason;
+    return deleted.find((result) => result.status === "rejected")?.reason as Error | undefined;
   }
 
   async function writeStatus(set: ReplicaSet, failure: ReplicaFailure | undefined): Promise<void> {

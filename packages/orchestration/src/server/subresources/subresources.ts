@@ -52,6 +52,13 @@ export class Subresources {
     );
   }
 
+  /** @throws StatusError NotFound, MethodNotAllowed */
+  async get(target: SubresourceTarget, subresource: string): Promise<KubeObject> {
+    const get = this.find(target.resource, subresource)?.get;
+    if (get === undefined) throw notAllowed("get", target.resource, subresource);
+    return get(target);
+  }
+
   /** @throws StatusError MethodNotAllowed */
   async change(
     target: SubresourceTarget,

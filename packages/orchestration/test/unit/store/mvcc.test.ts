@@ -122,3 +122,25 @@ test("any row of writes: lists show each revision as a plain map would, watches 
     }),
   );
 });
+
+test("a watcher that writes while it is told does not change the order in which others hear", () => {
+  const store = new MvccStore();
+  store.watch(prefix, 0, ({ type, key, revision }) => {
+    if (type === "ADDED") store.put(key, configMap("x", "answered"), revision);
+  });
+  const heard: string[] = [];
+  store.watch(prefix, 0, ({ type, revision }) => heard.push(`${type} ${revision}`));
+  store.put(`${prefix}a/x`, configMap("x"), 0);
+  store.put(`${prefix}a/y`, configMap("y"), 0);
+  assert.deepEqual(heard, ["ADDED 1", "MODIFIED 2", "ADDED 3", "MODIFIED 4"]);
+});
+
+test("a watcher that knows a revision already does not hear of it when it is told later", () => {
+  const store = new MvccStore({ tellsLater: true });
+  store.put(`${prefix}a/x`, configMap("x"), 0);
+  const heard: number[] = [];
+  store.watch(prefix, store.revision, ({ revision }) => heard.push(revision));
+  store.put(`${prefix}a/y`, configMap("y"), 0);
+  store.tell(2);
+  assert.deepEqual(heard, [2]);
+});

@@ -1,0 +1,2 @@
+// The face of disruption budgets.
+export { disruptionController } from "./controller.ts";

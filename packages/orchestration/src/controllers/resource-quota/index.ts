@@ -1,0 +1,2 @@
+// The face of quotas' status.
+export { resourceQuotaController } from "./controller.ts";

@@ -1,0 +1,130 @@
+// From a container of a manifest to a process that can be started: program, environment, folder, user, limits.
+import { join } from "node:path";
+import type { Container, Pod } from "../../api/types.generated.ts";
+import { ContainerConfigError, containerEnv } from "../core/env.ts";
+import { expand } from "../core/expansion.ts";
+import type { PodFacts } from "../core/field-ref.ts";
+import { commandLine, imageOf } from "../core/image.ts";
+import { quantity } from "../core/quantity.ts";
+import { serviceEnv } from "../core/service-env.ts";
+import { volumeVariable } from "../core/volume-files.ts";
+import type { PodFolder } from "./pod-folder.ts";
+import type { ContainerLimits, ContainerSpec } from "./runtime.ts";
+import type { WorkerContext } from "./worker-context.ts";
+
+export interface Launch {
+  readonly pod: Pod;
+  readonly container: Container;
+  readonly restartCount: number;
+  readonly podIp: string;
+  readonly folder: PodFolder;
+  /** Where each volume is. */
+  readonly volumes: Readonly<Record<string, string>>;
+  readonly context: WorkerContext;
+}
+
+/** What a process gets of the agent's own environment. */
+const inherited = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"] as const;
+
+/**
+ * Makes the instance's folder, too.
+ * @throws UnknownImageError, ContainerConfigError
+ */
+export function containerSpec(launch: Launch): ContainerSpec {
+  const { pod, container, restartCount, folder, context, podIp } = launch;
+  const image = imageOf(pod, container, context.images);
+  const user = userOf(pod, container);
+  const { hostIp, allocatable, references } = context;
+  const { namespace = "", uid = "" } = pod.metadata;
+  const instance = folder.makeInstance(container.name, restartCount);
+  const facts: PodFacts = { pod, podIp, hostIp, allocatable };
+  const base = { ...baseEnv(launch, instance), ...image.env };
+  const env = containerEnv(
+    container,
+    facts,
+    (kind, name) => textOf(references.data({ kind, namespace, name })),
+    base,
+  );
+  const command = commandLine(container, image).map((word) => expand(word, env));
+  if (command.length === 0) throw new ContainerConfigError("no command specified");
+  return {
+    key: `${uid}/${container.name}/${restartCount}`,
+    command,
+    env,
+    workingDir: container.workingDir ?? image.workingDir ?? instance,
+    folder: instance,
+    logPath: folder.log(container.name, restartCount),
+    stdin: container.stdin !== true ? "none" : container.stdinOnce === true ? "once" : "open",
+    ...(user && { user }),
+    limits: limitsOf(container),
+  };
+}
+
+function textOf(
+  data: Readonly<Record<string, Uint8Array>> | undefined,
+): Readonly<Record<string, string>> | undefined {
+  return (
+    data &&
+    Object.fromEntries(
+      Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString("utf8")]),
+    )
+  );
+}
+
+function baseEnv(
+  { pod, container, podIp, volumes, context }: Launch,
+  instance: string,
+): Readonly<Record<string, string>> {
+  const { namespace = "", name = "" } = pod.metadata;
+  const own = inherited.flatMap((each) => {
+    const value = process.env[each];
+    return value === undefined ? [] : [[each, value] as const];
+  });
+  const places = Object.entries(volumes).map(([volume, place]) => {
+    const mount = container.volumeMounts?.find((each) => each.name === volume);
+    return [
+      volumeVariable(volume),
+      mount?.subPath === undefined ? place : join(place, mount.subPath),
+    ] as const;
+  });
+  return {
+    ...Object.fromEntries(own),
+    HOSTNAME: pod.spec.hostname ?? name,
+    WARRENER_POD_IP: podIp,
+    TERMINATION_LOG: terminationLog(instance),
+    ...Object.fromEntries(places),
+    ...(pod.spec.enableServiceLinks !== false && serviceEnv(context.services(namespace))),
+  };
+}
+
+/** Where an instance may say why it ended (core/v1 Container.terminationMessagePath, without a mount). */
+export function terminationLog(instance: string): string {
+  return join(instance, "termination-log");
+}
+
+export function limitsOf({ resources }: Container): ContainerLimits {
+  const { memory, cpu } = resources?.limits ?? {};
+  return {
+    ...(memory !== undefined && { memoryBytes: quantity(memory) }),
+    ...(cpu !== undefined && { cpuCores: quantity(cpu) }),
+  };
+}
+
+/** @throws ContainerConfigError rather than run as somebody else than the manifest asks for */
+function userOf(pod: Pod, { name, securityContext = {} }: Container): ContainerSpec["user"] {
+  const ofPod = pod.spec.securityContext ?? {};
+  const own = process.getuid?.();
+  const uid = securityContext.runAsUser ?? ofPod.runAsUser;
+  const gid = securityContext.runAsGroup ?? ofPod.runAsGroup;
+  const isNonRoot = securityContext.runAsNonRoot ?? ofPod.runAsNonRoot ?? false;
+  if (isNonRoot && (uid ?? own) === 0)
+    throw new ContainerConfigError(
+      `container ${name} has runAsNonRoot and would run as root: set runAsUser`,
+    );
+  if (uid === undefined || uid === own) return undefined;
+  if (own !== 0)
+    throw new ContainerConfigError(
+      `container ${name} asks for runAsUser ${uid}, and this agent may only run processes as its own user ${own}`,
+    );
+  return { uid, gid };
+}

@@ -1,0 +1,157 @@
+// A container's process: who it is, how it ended, signals to its group; the same for one that was adopted.
+import { type FSWatcher, readFileSync, statSync, watch } from "node:fs";
+import { constants } from "node:os";
+import { join } from "node:path";
+import type { Clock } from "../../clock.ts";
+import type { ProcessStreams } from "../node-streams.ts";
+import { type Cgroup, isOomKilled, killCgroup, removeCgroup } from "./cgroup.ts";
+import { runBeside } from "./exec.ts";
+import { identityOf, isAlive, type ProcessIdentity, parseStat } from "./process-identity.ts";
+import type { ContainerSpec, Exit, RunningContainer } from "./runtime.ts";
+import { openStdin } from "./stdin.ts";
+
+/** What is written down of an instance beside its pid, for whoever adopts it. */
+export interface ProcessRecord extends Pick<ContainerSpec, "workingDir" | "env" | "stdin"> {
+  readonly bootId: string;
+  readonly cgroup: Cgroup | undefined;
+  readonly user: ContainerSpec["user"] | undefined;
+}
+
+/** How often an adopted process is looked at, in case that no file tells of its end. */
+const pollMs = 1000;
+
+/** @returns undefined while the instance has not written down who it is */
+export function readIdentity(
+  folder: string,
+): { readonly identity: ProcessIdentity; readonly startedAtMs: number } | undefined {
+  const path = join(folder, "pid");
+  const text = readLine(path);
+  const identity = text === undefined ? undefined : parseStat(text);
+  return identity && { identity, startedAtMs: statSync(path).mtimeMs };
+}
+
+/** @returns undefined when no end was written down */
+export function readExit(folder: string, { cgroup }: ProcessRecord): Exit | undefined {
+  const path = join(folder, "exit");
+  const text = readLine(path);
+  if (text === undefined) return undefined;
+  const exitCode = Number(text);
+  return {
+    exitCode,
+    finishedAtMs: Math.round(statSync(path).mtimeMs),
+    isOomKilled: exitCode !== 0 && cgroup !== undefined && isOomKilled(cgroup),
+    isUnknown: false,
+  };
+}
+
+/** A whole line: the shell's write may not have come through yet. */
+function readLine(path: string): string | undefined {
+  try {
+    const text = readFileSync(path, "latin1");
+    return text.endsWith("\n") ? text : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export interface ContainerProcessOptions {
+  readonly identity: ProcessIdentity;
+  readonly record: ProcessRecord;
+  readonly folder: string;
+  readonly startedAtMs: number;
+  readonly clock: Clock;
+  /** The supervisor's end, where it is a child of this agent. */
+  readonly ended?: Promise<void>;
+  readonly closeInput?: (() => void) | undefined;
+}
+
+export class ContainerProcess implements RunningContainer {
+  readonly id: string;
+  readonly startedAtMs: number;
+  readonly exited: Promise<Exit>;
+  readonly #options: ContainerProcessOptions;
+  #sent: "SIGTERM" | "SIGKILL" | undefined;
+
+  constructor(options: ContainerProcessOptions) {
+    const { identity, startedAtMs, ended } = options;
+    this.#options = options;
+    this.id = `process://${identity.pid}-${identity.startTime}`;
+    this.startedAtMs = startedAtMs;
+    this.exited = (ended ?? this.#watchedEnd()).then(() => this.#exit());
+  }
+
+  signal(signal: "SIGTERM" | "SIGKILL"): void {
+    const { identity, record } = this.#options;
+    this.#sent = signal;
+    if (!isAlive(identity)) return;
+    if (signal === "SIGKILL" && record.cgroup !== undefined) killCgroup(record.cgroup);
+    signalGroup(identity.group, signal);
+  }
+
+  async exec(command: readonly string[], streams: ProcessStreams): Promise<number> {
+    return runBeside(this.#options.record, command, streams);
+  }
+
+  openStdin(): NodeJS.WritableStream | undefined {
+    const { folder, record, closeInput } = this.#options;
+    return record.stdin === "none" ? undefined : openStdin(folder, closeInput);
+  }
+
+  get group(): number {
+    return this.#options.identity.group;
+  }
+
+  #exit(): Exit {
+    const { folder, record, identity, clock, startedAtMs, closeInput } = this.#options;
+    closeInput?.();
+    // Without its supervisor nobody would see the process end.
+    if (isAlive(identity)) signalGroup(identity.group, "SIGKILL");
+    const read = readExit(folder, record);
+    const sent = this.#sent && constants.signals[this.#sent];
+    const exit = read ?? {
+      exitCode: 137,
+      finishedAtMs: clock.nowMs(),
+      isOomKilled: record.cgroup !== undefined && isOomKilled(record.cgroup),
+      isUnknown: this.#sent !== "SIGKILL",
+    };
+    if (record.cgroup !== undefined) removeCgroup(record.cgroup);
+    const isBySignal = sent !== undefined && exit.exitCode === 128 + sent;
+    return { ...exit, startedAtMs, containerId: this.id, ...(isBySignal && { signal: sent }) };
+  }
+
+  /** For a process that is nobody's child here: by the file that its supervisor writes, and by looking now and then. */
+  #watchedEnd(): Promise<void> {
+    const { folder, record, identity, clock } = this.#options;
+    return new Promise((resolve) => {
+      let watcher: FSWatcher | undefined;
+      let cancel = (): void => undefined;
+      const look = (): void => {
+        // The supervisor lives a moment longer than the process, to write down how it ended.
+        const isSupervised = identityOf(identity.group) !== undefined;
+        if (readExit(folder, record) === undefined && (isAlive(identity) || isSupervised)) return;
+        watcher?.close();
+        cancel();
+        resolve();
+      };
+      const poll = (): void => {
+        cancel = clock.after(pollMs, poll);
+        look();
+      };
+      try {
+        watcher = watch(folder, { persistent: false }, look);
+        watcher.on("error", () => watcher?.close());
+      } catch {
+        // Without a watch the poll alone finds out.
+      }
+      poll();
+    });
+  }
+}
+
+function signalGroup(group: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-group, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
