@@ -9,6 +9,7 @@ await Promise.all([
   import("@warrener/access"),
   import("@warrener/messaging"),
   import("@warrener/gateway"),
+  import("@warrener/orchestration"),
   import("../src/commands/broker.ts"),
   import("../src/commands/consume.ts"),
   import("../src/commands/gateway.ts"),

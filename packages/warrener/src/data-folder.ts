@@ -43,6 +43,25 @@ export class DataFolder {
     return path;
   }
 
+  get absolutePath(): string {
+    return resolve(this.path);
+  }
+
+  get kubeconfigFile(): string {
+    return join(this.path, "kubeconfig");
+  }
+
+  /** Credentials of our own processes, in a file that its owner alone can read. */
+  writeSecrets(name: string, values: Readonly<Record<string, string>>): void {
+    writePrivate(join(this.folder("run"), name), values);
+  }
+
+  /** @returns undefined where nothing of that name has been written */
+  secret(name: string, variable: string): string | undefined {
+    const file = join(this.path, "run", name);
+    return existsSync(file) ? parseEnv(readFileSync(file, "utf8"))[variable] : undefined;
+  }
+
   get devEnvFile(): string {
     return join(this.path, "dev.env");
   }
@@ -55,9 +74,7 @@ export class DataFolder {
   }
 
   writeDevEnvironment(values: DevEnvironment): void {
-    const lines = Object.entries(values).map(([name, value]) => `${name}=${value}\n`);
-    writeFileSync(this.devEnvFile, lines.join(""), { mode: 0o600 });
-    chmodSync(this.devEnvFile, 0o600); // it may have been there with wider rights
+    writePrivate(this.devEnvFile, { ...values });
   }
 
   /**
@@ -76,6 +93,12 @@ export class DataFolder {
     writeFileSync(path, String(process.pid));
     return { [Symbol.dispose]: () => rmSync(path, { force: true }) };
   }
+}
+
+function writePrivate(file: string, values: Readonly<Record<string, string>>): void {
+  const lines = Object.entries(values).map(([name, value]) => `${name}=${value}\n`);
+  writeFileSync(file, lines.join(""), { mode: 0o600 });
+  chmodSync(file, 0o600); // it may have been there with wider rights
 }
 
 /**

@@ -8,6 +8,16 @@ export function createLog(name: string): pino.Logger {
   });
 }
 
+/** Into a file, for a process that speaks to a person on its standard output. */
+export function fileLog(name: string, file: string): ReturnType<typeof messageFirst> {
+  const destination = pino.destination({ dest: file, sync: true, mkdir: true });
+  return messageFirst(
+    pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination).child({
+      process: name,
+    }),
+  );
+}
+
 type Facts = Readonly<Record<string, unknown>>;
 
 /** The same log with the message first, as the broker and workers write it. */

@@ -30,6 +30,11 @@ export const settings = {
       .env("WARRENER_METRICS_PORT")
       .default(15_692)
       .argParser(port),
+  kubernetesPort: () =>
+    new Option("--kubernetes-port <port>", "the control plane's Kubernetes API")
+      .env("WARRENER_KUBERNETES_PORT")
+      .default(6443)
+      .argParser(port),
   json: () => new Option("--json", "JSON lines, whatever it is printed to"),
 } as const;
 

@@ -26,7 +26,7 @@ export interface AccessOptions {
   /** Warrener's data directory; ours are `access/` and `access-log/` in it. */
   readonly dataDir: string;
   /** Which process this is: names its file in the access log. */
-  readonly shard: "gateway" | "broker" | "cli";
+  readonly shard: "control-plane" | "gateway" | "broker" | "cli";
   readonly clock?: { nowMs(): number };
   readonly random?: Random;
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Command, Option } from "commander";
 import { createLog, messageFirst } from "../log.ts";
 import { portInUse } from "../ports.ts";
-import { serve } from "../process/child.ts";
+import { isSupervised, portsBefore, serve } from "../process/service.ts";
 import { parsePort, settings } from "../settings.ts";
 
 interface Options {
@@ -32,7 +32,6 @@ export const brokerCommand = new Command("broker")
     "\nExample:\n  warrener broker --port 5672 --data ./broker-data --allow-guest",
   )
   .action(async (options: Options) => {
-    const supervised = process.send !== undefined;
     const log = messageFirst(createLog("broker"));
     // Loaded here, so that other commands start without it.
     const { openAccess } = await import("@warrener/access");
@@ -40,15 +39,16 @@ export const brokerCommand = new Command("broker")
     await serve(async () => {
       const access = await openAccess({ dataDir: options.data, shard: "broker" });
       try {
+        const { amqp, metrics } = portsBefore();
         const broker = await startBroker({
-          port: options.port,
-          metricsPort: options.metricsPort,
+          port: options.port || (amqp ?? 0),
+          metricsPort: options.metricsPort || (metrics ?? 0),
           dataDir: join(options.data, "broker"),
           guard: access,
           allowGuest: options.allowGuest ?? false,
           log,
         });
-        if (!supervised) announce(options, broker);
+        if (!isSupervised) announce(options, broker);
         return {
           ports: { amqp: broker.port, metrics: broker.metricsPort ?? 0 },
           close: async () => {
@@ -58,7 +58,7 @@ export const brokerCommand = new Command("broker")
         };
       } catch (error) {
         await access[Symbol.asyncDispose]();
-        throw named(error, options, supervised);
+        throw named(error, options);
       }
     });
   });
@@ -77,10 +77,10 @@ function announce(
 }
 
 /** A taken port, with the flag that moves it. */
-function named(error: unknown, { port, metricsPort }: Options, supervised: boolean): unknown {
+function named(error: unknown, { port, metricsPort }: Options): unknown {
   const { code, port: taken } = error as NodeJS.ErrnoException & { port?: number };
   if (code !== "EADDRINUSE") return error;
-  const command = supervised ? "warrener up" : "warrener broker";
+  const command = isSupervised ? "warrener up" : "warrener broker";
   if (taken === metricsPort) return portInUse(metricsPort, `${command} --metrics-port`);
-  return portInUse(port, supervised ? `${command} --broker-port` : `${command} --port`);
+  return portInUse(port, isSupervised ? `${command} --broker-port` : `${command} --port`);
 }

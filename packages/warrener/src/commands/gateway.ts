@@ -3,7 +3,7 @@ import { Command, Option } from "commander";
 import { CliError } from "../errors.ts";
 import { createLog } from "../log.ts";
 import { portInUse } from "../ports.ts";
-import { serve } from "../process/child.ts";
+import { isSupervised, portsBefore, serve } from "../process/service.ts";
 import { settings } from "../settings.ts";
 
 interface Options {
@@ -26,7 +26,6 @@ export const gatewayCommand = new Command("gateway")
   .action(async ({ port, data, brokerUrl }: Options) => {
     const { openAccess } = await import("@warrener/access");
     const { startGateway } = await import("@warrener/gateway");
-    const supervised = process.send !== undefined;
     await serve(async () => {
       if (brokerUrl === undefined) {
         throw new CliError("the front door needs a broker", {
@@ -39,7 +38,7 @@ export const gatewayCommand = new Command("gateway")
           dataDir: data,
           access,
           amqpUrl: brokerUrl,
-          port,
+          port: port || (portsBefore()["http"] ?? 0),
           log: createLog("gateway"),
         });
         return {
@@ -52,7 +51,7 @@ export const gatewayCommand = new Command("gateway")
       } catch (error) {
         await access[Symbol.asyncDispose]();
         throw (error as NodeJS.ErrnoException).code === "EADDRINUSE"
-          ? portInUse(port, `warrener ${supervised ? "up" : "gateway"} --port`)
+          ? portInUse(port, `warrener ${isSupervised ? "up" : "gateway"} --port`)
           : error;
       }
     });

@@ -1,13 +1,18 @@
-// `warrener up`: broker and front door as processes of their own, kept running; the demo on top where it is asked for.
+// `warrener up`: the control plane and this machine's node in this process, broker and front door as pods; the demo on top where it is asked for.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { Access } from "@warrener/access";
+import type { Orchestration } from "@warrener/orchestration";
 import { Command } from "commander";
 import { DataFolder, type DevEnvironment } from "../data-folder.ts";
 import { CliError } from "../errors.ts";
-import type { Ready } from "../process/child.ts";
-import { Supervisor } from "../process/supervisor.ts";
+import { fileLog } from "../log.ts";
+import { portInUse } from "../ports.ts";
+import { systemImages } from "../process/system-images.ts";
+import { SystemPods } from "../process/system-pods.ts";
+import { watchSystemPods } from "../process/watch-system-pods.ts";
 import { settings } from "../settings.ts";
 import { version } from "../version.ts";
 
@@ -16,15 +21,17 @@ interface Options {
   readonly port: number;
   readonly brokerPort: number;
   readonly metricsPort: number;
+  readonly kubernetesPort: number;
   readonly demo: boolean;
 }
 
 export const upCommand = new Command("up")
-  .description("start everything: broker and front door, restarted when they die")
+  .description("start everything: control plane, broker and front door, restarted when they die")
   .addOption(settings.data())
   .addOption(settings.port())
   .addOption(settings.brokerPort())
   .addOption(settings.metricsPort())
+  .addOption(settings.kubernetesPort())
   .option("--demo", "run the field survey once everything is up", false)
   .option("--no-demo", "start everything and nothing more (the default)")
   .addHelpText("after", "\nExample:\n  warrener up --data ./data --port 8080")
@@ -37,99 +44,146 @@ async function run(options: Options): Promise<void> {
   const data = new DataFolder(options.data);
   using claim = data.claim();
   void claim;
-  const stop = Promise.withResolvers<void>();
+  const stopping = new AbortController();
+  const stopped = once(stopping.signal, "abort");
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-    process.once(signal, () => stop.resolve());
+    process.once(signal, () => stopping.abort(new CliError("stopped before everything was up")));
   const { openAccess } = await import("@warrener/access");
-  await using access = await openAccess({ dataDir: data.path, shard: "cli" });
-  const { devToken, gatewayToken } = tokens(access, data.devToken);
-  await using supervisor = new Supervisor(data.folder("logs"), {
-    died: (name, how, nextInMs) =>
-      say(`${name} ended (${how}), starting it again in ${nextInMs} ms`),
-    back: (name) => say(`${name} is back`),
-  });
-  const broker = await supervisor.start({
-    name: "broker",
-    env: {},
-    args: (last) => brokerArgs(options, last),
-  });
-  const brokerUrl = `amqp://gateway:${gatewayToken}@127.0.0.1:${broker.ports["amqp"]}/`;
-  const gateway = await supervisor.start({
-    name: "gateway",
-    env: { WARRENER_BROKER_URL: brokerUrl },
-    args: (last) => [
-      "gateway",
-      "--data",
-      options.data,
-      "--port",
-      String(last?.ports["http"] ?? options.port),
-    ],
-  });
-  const environment = {
-    WARRENER_URL: `http://127.0.0.1:${gateway.ports["http"]}`,
-    WARRENER_TOKEN: devToken,
-    AMQP_URL: `amqp://dev:${devToken}@127.0.0.1:${broker.ports["amqp"]}/`,
-    METRICS_URL: `http://127.0.0.1:${broker.ports["metrics"]}`,
-  };
+  await using access = await openAccess({ dataDir: data.path, shard: "control-plane" });
+  await using orchestration = await openOrchestration(options, data, access);
+  const { environment, kubernetes } = await startServices(
+    options,
+    data,
+    access,
+    orchestration,
+    stopping.signal,
+  );
   data.writeDevEnvironment(environment);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   // A first start that failed has used up the administrator's first link, so there is always a new one.
   const link = data.isNew ? (access.firstLink ?? access.createLink("admin")) : undefined;
   say(
     link === undefined
-      ? back(data, environment, seconds)
-      : welcome(data, environment, link.code, seconds),
+      ? back(data, environment, kubernetes, seconds)
+      : welcome(data, environment, kubernetes, link.code, seconds),
   );
-  if (options.demo) await Promise.race([demo(environment), stop.promise]);
-  await stop.promise;
+  watchSystemPods(orchestration.client, say);
+  if (options.demo) await Promise.race([demo(environment), stopped]);
+  await stopped;
   say("stopping");
 }
 
+async function openOrchestration(
+  { kubernetesPort }: Options,
+  data: DataFolder,
+  access: Access,
+): Promise<Orchestration> {
+  const { startOrchestration } = await import("@warrener/orchestration");
+  try {
+    return await startOrchestration({
+      directory: data.folder("control-plane"),
+      nodeDirectory: data.folder("node"),
+      kubeconfigFile: data.kubeconfigFile,
+      port: kubernetesPort,
+      guard: access,
+      images: systemImages(data),
+      log: fileLog("control-plane", join(data.folder("logs"), "control-plane.log")),
+    });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    throw portInUse(kubernetesPort, "warrener up --kubernetes-port");
+  }
+}
+
+/** The broker first, since the front door needs it. */
+async function startServices(
+  options: Options,
+  data: DataFolder,
+  access: Access,
+  { agent, port }: Orchestration,
+  signal: AbortSignal,
+): Promise<{ environment: DevEnvironment; kubernetes: string }> {
+  const { devToken, gatewayToken, workerToken } = tokens(access, data);
+  const pods = new SystemPods(agent, data.folder("run"));
+  const { data: dataDir, brokerPort, metricsPort } = options;
+  const ports = ["--port", String(brokerPort), "--metrics-port", String(metricsPort)];
+  const broker = await pods.start({ name: "broker", args: ["--data", dataDir, ...ports] }, signal);
+  const amqp = broker.ports["amqp"];
+  const brokerUrl = `amqp://gateway:${gatewayToken}@127.0.0.1:${amqp}/`;
+  data.writeSecrets("gateway.env", { WARRENER_BROKER_URL: brokerUrl });
+  const gateway = await pods.start(
+    { name: "gateway", args: ["--data", dataDir, "--port", String(options.port)] },
+    signal,
+  );
+  const WARRENER_URL = `http://127.0.0.1:${gateway.ports["http"]}`;
+  data.writeSecrets("worker.env", {
+    WARRENER_URL,
+    WARRENER_TOKEN: workerToken,
+    AMQP_URL: `amqp://worker:${workerToken}@127.0.0.1:${amqp}/`,
+  });
+  const environment = {
+    WARRENER_URL,
+    WARRENER_TOKEN: devToken,
+    AMQP_URL: `amqp://dev:${devToken}@127.0.0.1:${amqp}/`,
+    METRICS_URL: `http://127.0.0.1:${broker.ports["metrics"]}`,
+  };
+  return { environment, kubernetes: `https://127.0.0.1:${port}` };
+}
+
 /**
- * Service accounts of this machine: `dev` for whoever sits at it, `gateway` for the front door.
- * @param kept the token of `dev` that local programs were given; it stays while it is valid
+ * Service accounts of this machine: `dev` for whoever sits at it, `gateway` for the front door, `worker` for pods of
+ * workers. A token stays while it is valid, since processes of an earlier life may hold it.
  */
 function tokens(
   access: Access,
-  kept: string | undefined,
-): { devToken: string; gatewayToken: string } {
-  const tokenOf = (name: string, role: string): string => {
-    if (access.findSubject(name) === undefined) {
+  data: DataFolder,
+): { devToken: string; gatewayToken: string; workerToken: string } {
+  const tokenOf = (name: string, role: string, kept: string | undefined): string => {
+    if (access.findSubject(name) === undefined)
       access.createSubject({ kind: "serviceAccount", name, groups: [] }, [role]);
-    }
-    return access.replaceToken({ subject: name, name: "warrener up" }).secret;
+    const isValid =
+      kept !== undefined && access.authenticate({ username: name, secret: kept }) !== undefined;
+    return isValid ? kept : access.replaceToken({ subject: name, name: "warrener up" }).secret;
   };
-  const isValid =
-    kept !== undefined && access.authenticate({ username: "dev", secret: kept }) !== undefined;
   return {
-    devToken: isValid ? kept : tokenOf("dev", "developer"),
-    gatewayToken: tokenOf("gateway", "worker"),
+    devToken: tokenOf("dev", "developer", data.devToken),
+    gatewayToken: tokenOf(
+      "gateway",
+      "worker",
+      passwordIn(data.secret("gateway.env", "WARRENER_BROKER_URL")),
+    ),
+    workerToken: tokenOf("worker", "worker", data.secret("worker.env", "WARRENER_TOKEN")),
   };
 }
 
-/** A restart takes the ports that it had, also where any free one was asked for. */
-function brokerArgs({ data, brokerPort, metricsPort }: Options, last: Ready | undefined): string[] {
-  const { amqp = brokerPort, metrics = metricsPort } = last?.ports ?? {};
-  return ["broker", "--data", data, "--port", String(amqp), "--metrics-port", String(metrics)];
+function passwordIn(url: string | undefined): string | undefined {
+  return url === undefined ? undefined : new URL(url).password;
 }
 
-function welcome(data: DataFolder, env: DevEnvironment, code: string, seconds: string): string {
+function welcome(
+  data: DataFolder,
+  env: DevEnvironment,
+  kubernetes: string,
+  code: string,
+  seconds: string,
+): string {
   const signIn = `\n              sign in once, within 15 minutes: ${env.WARRENER_URL}/hello#${code}`;
   return `Warrener ${version} · data in ${data.path} (new) · ready in ${seconds} s
 
   Front door  ${env.WARRENER_URL}${signIn}
   REST        ${env.WARRENER_URL}/api/v1 · try it at ${env.WARRENER_URL}/docs
   AMQP        ${withoutCredentials(env.AMQP_URL)} · user dev, password in ${data.devEnvFile}
-  Metrics     ${env.METRICS_URL}/metrics · logs in ${data.path}/logs
+  Kubernetes  ${kubernetes} · export KUBECONFIG=${data.kubeconfigFile}
+  Metrics     ${env.METRICS_URL}/metrics
   Next        npx warrener consume hello          in another terminal, then
-              npx warrener publish hello '{"n":1}'
+              npx warrener publish hello '{"n":1}' · kubectl get pods -A
   Stop        Ctrl-C (everything stays in ${data.path})
 `;
 }
 
-function back(data: DataFolder, env: DevEnvironment, seconds: string): string {
+function back(data: DataFolder, env: DevEnvironment, kubernetes: string, seconds: string): string {
   return `Warrener ${version} · data in ${data.path} · ready in ${seconds} s
-  Front door ${env.WARRENER_URL} · AMQP ${withoutCredentials(env.AMQP_URL)} · Metrics ${env.METRICS_URL}/metrics
+  Front door ${env.WARRENER_URL} · AMQP ${withoutCredentials(env.AMQP_URL)} · Kubernetes ${kubernetes} · Metrics ${env.METRICS_URL}/metrics
   Next       npx warrener status · a new sign-in link: npx warrener token link
 `;
 }

@@ -129,18 +129,47 @@ test("a sign-in link can be opened as it is printed, once", async () => {
   assert.equal(await open(), 401);
 });
 
-test("a broker that dies is back on its port with what it had confirmed", isLinux, async () => {
+/** The process of a service, as it reports itself. */
+function servicePid({ dataDir }: Running, name: string): number {
+  const report = readFileSync(join(dataDir, "run", `${name}.json`), "utf8");
+  return (JSON.parse(report) as { pid: number }).pid;
+}
+
+test("a broker that dies is back on its port with what it had confirmed", async () => {
   await using running = await up();
   const data = ["--data", running.dataDir];
   await warrener(["publish", "hello", "kept", ...data]);
   const before = await running.environment();
-  const broker = childrenOf(running.pid).find(({ command }) => command.includes(" broker "));
-  process.kill(broker?.pid as number, "SIGKILL");
+  process.kill(servicePid(running, "broker"), "SIGKILL");
   await running.says(/broker is back/);
   assert.deepEqual(await running.environment(), before);
   const got = await warrener(["consume", "hello", "--count", "1", ...data]);
   assert.equal((JSON.parse(got.stdout) as { body: unknown }).body, "kept");
 });
+
+test(
+  "a control plane that is killed leaves its pods running, and the next start takes them over",
+  isLinux,
+  async () => {
+    const first = await up();
+    const services = ["broker", "gateway"];
+    const pids = services.map((name) => servicePid(first, name));
+    const before = await first.environment();
+    await warrener(["publish", "hello", "kept", "--data", first.dataDir]);
+    await first.kill();
+    for (const pid of pids) process.kill(pid, 0);
+    await using second = await up(first.dataDir);
+    assert.deepEqual(
+      services.map((name) => servicePid(second, name)),
+      pids,
+    );
+    assert.deepEqual(await second.environment(), before);
+    const got = await warrener(["consume", "hello", "--count", "1", "--data", second.dataDir]);
+    assert.equal((JSON.parse(got.stdout) as { body: unknown }).body, "kept");
+    assert.equal(await second.stop(), 0);
+    for (const pid of pids) assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
+  },
+);
 
 test("Ctrl-C leaves nothing running", isLinux, async () => {
   await using running = await up();

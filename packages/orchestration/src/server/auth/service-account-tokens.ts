@@ -3,9 +3,8 @@ import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "n
 import { errors, exportJWK, type JSONWebKeySet, jwtVerify, SignJWT } from "jose";
 import type { UserInfo } from "../registry/admission.ts";
 
+/** Of our tokens; also their audience where nobody asks for another: this server. */
 export const issuer = "https://kubernetes.default.svc.cluster.local";
-/** The audience of whoever does not ask for another: this server. */
-export const defaultAudience = issuer;
 
 export interface BoundObject {
   readonly kind: string;
@@ -74,7 +73,7 @@ export class ServiceAccountTokens {
   }
 
   /** @returns undefined for what is no valid token of ours, or whose account or pod is gone */
-  async verify(token: string, audience = defaultAudience): Promise<UserInfo | undefined> {
+  async verify(token: string, audience = issuer): Promise<UserInfo | undefined> {
     try {
       const { payload } = await jwtVerify<Claims>(token, this.#publicKey, {
         algorithms: ["ES256"],

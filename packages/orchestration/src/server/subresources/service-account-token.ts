@@ -3,7 +3,7 @@ import type { KubeObject } from "../../api/object.ts";
 import { invalid } from "../../api/status.ts";
 import type { TokenRequest } from "../../api/types.generated.ts";
 import { timestamp } from "../../clock.ts";
-import { defaultAudience, type ServiceAccountTokens } from "../auth/service-account-tokens.ts";
+import { issuer, type ServiceAccountTokens } from "../auth/service-account-tokens.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { SubresourceHandler } from "./subresources.ts";
 
@@ -23,7 +23,7 @@ export function tokenHandler(registry: Registry, tokens: ServiceAccountTokens): 
       const { token, expiresAtMs } = await tokens.issue({
         namespace,
         account: { name, uid: account.metadata.uid as string },
-        audiences: audiences.length > 0 ? audiences : [defaultAudience],
+        audiences: audiences.length > 0 ? audiences : [issuer],
         expirationSeconds: seconds,
         ...(bound !== undefined && {
           boundTo: { kind: bound.kind ?? "Pod", name: bound.name ?? "", uid: bound.uid ?? "" },
@@ -34,7 +34,7 @@ export function tokenHandler(registry: Registry, tokens: ServiceAccountTokens): 
         metadata: { ...body.metadata, name, namespace },
         spec: {
           ...spec,
-          audiences: audiences.length > 0 ? audiences : [defaultAudience],
+          audiences: audiences.length > 0 ? audiences : [issuer],
           expirationSeconds: seconds,
         },
         status: { token, expirationTimestamp: timestamp(expiresAtMs) },

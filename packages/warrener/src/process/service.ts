@@ -1,0 +1,43 @@
+// The life of a service's process: says when it is ready, ends when it is told to.
+import { CliError, describeError } from "../errors.ts";
+import { type Ready, readReport, writeReport } from "./report.ts";
+
+/** Where a process that runs for `warrener up` reports; whoever starts one by hand reads its output. */
+const reportFile = process.env["WARRENER_REPORT"];
+
+/** Whether it is `warrener up` that this process belongs to. */
+export const isSupervised = reportFile !== undefined;
+
+/** Ports that the process before this one had, so that a restart takes them again, also where any free one was asked for. */
+export function portsBefore(): Ready["ports"] {
+  const report = reportFile === undefined ? undefined : readReport(reportFile);
+  return report?.kind === "ready" ? report.ports : {};
+}
+
+/**
+ * Runs a service until SIGINT or SIGTERM, then closes it.
+ * @param open opens the service @returns where it listens, and what closes it
+ */
+export async function serve(
+  open: () => Promise<{ ports: Ready["ports"]; close: () => Promise<void> }>,
+): Promise<void> {
+  const told = Promise.withResolvers<void>();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => told.resolve());
+  let service: Awaited<ReturnType<typeof open>>;
+  try {
+    service = await open();
+  } catch (error) {
+    if (reportFile === undefined) throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    const remedy = error instanceof CliError ? error.remedy : undefined;
+    const report = { kind: "failed", message, ...(remedy !== undefined && { remedy }) } as const;
+    // What was said before stays: after a fault that passes, the next process needs its ports.
+    if (readReport(reportFile) === undefined) await writeReport(reportFile, report);
+    process.stderr.write(`${describeError(error)}\n`);
+    process.exit(1);
+  }
+  if (reportFile !== undefined)
+    await writeReport(reportFile, { kind: "ready", pid: process.pid, ports: service.ports });
+  await told.promise;
+  await service.close();
+}
