@@ -43,7 +43,16 @@ function print(name: string, pick: (round: Round) => number, digits: number): vo
 
 async function round(): Promise<Round> {
   const data = await mkdtemp(join(tmpdir(), "warrener-bench-"));
-  const ports = ["--port", "0", "--broker-port", "0", "--metrics-port", "0"];
+  const ports = [
+    "--port",
+    "0",
+    "--broker-port",
+    "0",
+    "--metrics-port",
+    "0",
+    "--kubernetes-port",
+    "0",
+  ];
   const startMs = performance.now();
   const up = spawn(process.execPath, [program, "up", "--data", data, ...ports], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -84,16 +93,26 @@ async function answered(asked: Promise<Response>): Promise<void> {
   if (!response.ok) throw new Error(`${response.url}: ${response.status} ${await response.text()}`);
 }
 
-/** Of the supervisor, and of its children by the command that each runs. */
+/** Of the control plane, and of what it runs by the command of each: pods stand behind a shell that keeps their exit code. */
 async function residentMiB({ pid }: ChildProcess): Promise<Record<string, number>> {
   const sizes: Record<string, number> = {};
   for (const name of (await readdir("/proc")).filter((entry) => /^\d+$/.test(entry))) {
-    const status = await readFile(`/proc/${name}/status`, "utf8").catch(() => "");
-    const isChild = new RegExp(`^PPid:\\s+${pid}$`, "m").test(status);
-    if (!isChild && name !== String(pid)) continue;
-    const command = (await readFile(`/proc/${name}/cmdline`, "utf8")).split("\0");
-    const what = isChild ? command[command.findIndex((part) => part === program) + 1] : undefined;
-    sizes[what ?? "supervisor"] = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
+    const command = (await readFile(`/proc/${name}/cmdline`, "utf8").catch(() => "")).split("\0");
+    const isOurs = command[0] === process.execPath && command.includes(program);
+    if (!isOurs || (name !== String(pid) && !(await isBelow(name, pid)))) continue;
+    const status = await readFile(`/proc/${name}/status`, "utf8");
+    const what = command[command.indexOf(program) + 1] ?? "";
+    sizes[what === "up" ? "control plane" : what] =
+      Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
   }
   return sizes;
+}
+
+async function isBelow(name: string, ancestor: number | undefined): Promise<boolean> {
+  for (let at = name; at !== "0" && at !== ""; ) {
+    const status = await readFile(`/proc/${at}/status`, "utf8").catch(() => "");
+    at = /^PPid:\s+(\d+)$/m.exec(status)?.[1] ?? "";
+    if (at === String(ancestor)) return true;
+  }
+  return false;
 }

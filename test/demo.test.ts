@@ -12,7 +12,16 @@ const program = fileURLToPath(new URL("../packages/warrener/bin/warrener.js", im
 
 test("the demo runs to its result, stays up, and stops cleanly on Ctrl-C", async () => {
   const data = await mkdtemp(join(tmpdir(), "warrener-demo-"));
-  const ports = ["--port", "0", "--broker-port", "0", "--metrics-port", "0"];
+  const ports = [
+    "--port",
+    "0",
+    "--broker-port",
+    "0",
+    "--metrics-port",
+    "0",
+    "--kubernetes-port",
+    "0",
+  ];
   const child = spawn(process.execPath, [program, "up", "--demo", "--data", data, ...ports], {
     stdio: ["ignore", "pipe", "inherit"],
   });

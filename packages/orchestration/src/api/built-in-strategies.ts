@@ -76,6 +76,10 @@ function containersCauses(object: KubeObject): readonly StatusCause[] {
 
 /** Of a pod's spec only these may change once it is created (core/v1 Pod, "pod updates"). */
 function podUnchanged(object: KubeObject, old: KubeObject): readonly StatusCause[] {
+  if (hasNewGate(object, old)) {
+    const message = "Forbidden: only deletion is allowed, but found new scheduling gate";
+    return [{ reason: "FieldValueForbidden", message, field: "spec.schedulingGates" }];
+  }
   const same = isDeepStrictEqual(withoutChangeable(specOf(object)), withoutChangeable(specOf(old)));
   if (same) return [];
   const message =
@@ -83,6 +87,13 @@ function podUnchanged(object: KubeObject, old: KubeObject): readonly StatusCause
     "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations)," +
     "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
   return [{ reason: "FieldValueForbidden", message, field: "spec" }];
+}
+
+function hasNewGate(object: KubeObject, old: KubeObject): boolean {
+  const gatesOf = (pod: KubeObject): readonly unknown[] =>
+    ((specOf(pod)["schedulingGates"] ?? []) as readonly Fields[]).map(({ name }) => name);
+  const before = gatesOf(old);
+  return gatesOf(object).some((name) => !before.includes(name));
 }
 
 function withoutChangeable(spec: Fields): Fields {
@@ -94,6 +105,8 @@ function withoutChangeable(spec: Fields): Fields {
   return {
     ...spec,
     activeDeadlineSeconds: undefined,
+    // Gates are taken off one by one until the pod may be scheduled; new ones cannot be added.
+    schedulingGates: undefined,
     tolerations: undefined,
     terminationGracePeriodSeconds: undefined,
     containers: withoutImage(spec["containers"]),

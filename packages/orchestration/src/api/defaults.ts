@@ -186,6 +186,10 @@ export const defaultersByKind: Readonly<Record<string, Defaulter>> = {
     }),
   ),
   "/Service": inSpec(service),
+  "/Node": inSpec((spec) => spec),
+  "/ResourceQuota": inSpec((spec) => spec),
+  "/LimitRange": inSpec((spec) => spec),
+  "policy/PodDisruptionBudget": inSpec((spec) => spec),
   "/Secret": (object) => ({ type: "Opaque", ...object }),
   "/Namespace": (object) => ({
     ...object,

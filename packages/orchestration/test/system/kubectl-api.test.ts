@@ -1,6 +1,7 @@
 // What kubectl does with objects alone, where nothing runs yet.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { Background } from "../fixtures/background.ts";
 import { type TestControlPlane, testControlPlane } from "../fixtures/control-plane.ts";
 import { Kubectl, whyNoKubectl } from "../fixtures/kubectl.ts";
 
@@ -260,17 +261,16 @@ describe("kubectl and the API server", { skip: whyNoKubectl() }, () => {
   });
 
   test("a watch tells what happens, in order", async () => {
-    await using watching = watched(
-      kubectl,
-      "get configmap -l watched=yes -w --output-watch-events",
+    await using watching = new Background(
+      kubectl.start("get configmap -l watched=yes -w --output-watch-events"),
     );
     await kubectl.ok("create configmap seen");
     await kubectl.ok("label configmap seen watched=yes");
-    await watching.line(/ADDED +seen/);
+    await watching.says(/ADDED +seen/);
     await kubectl.ok("annotate configmap seen a=b");
-    await watching.line(/MODIFIED +seen/);
+    await watching.says(/MODIFIED +seen/);
     await kubectl.ok("label configmap seen watched-");
-    await watching.line(/DELETED +seen/);
+    await watching.says(/DELETED +seen/);
   });
 
   test("get all, cluster-info and raw paths work", async () => {
@@ -290,32 +290,3 @@ describe("kubectl and the API server", { skip: whyNoKubectl() }, () => {
     assert.match(String(event?.facts?.["userAgent"]), /^kubectl/);
   });
 });
-
-/** A command that goes on, and the lines it has printed. */
-function watched(
-  kubectl: Kubectl,
-  command: string,
-): AsyncDisposable & { line: (pattern: RegExp) => Promise<void> } {
-  const child = kubectl.start(command);
-  let text = "";
-  let wake: () => void = () => undefined;
-  child.stdout?.on("data", (chunk: Buffer) => {
-    text += chunk.toString();
-    wake();
-  });
-  return {
-    async line(pattern) {
-      while (!pattern.test(text)) {
-        const { promise, resolve } = Promise.withResolvers<void>();
-        wake = resolve;
-        await promise;
-      }
-    },
-    async [Symbol.asyncDispose]() {
-      const gone = Promise.withResolvers<void>();
-      child.once("exit", () => gone.resolve());
-      child.kill();
-      await gone.promise;
-    },
-  };
-}

@@ -8,6 +8,7 @@ import { parseFieldSelector, parseLabelSelector } from "../selectors/selectors.t
 import type { Subresources } from "../subresources/subresources.ts";
 import { count, type ResourceApiRequest } from "./api-request.ts";
 import type { Review } from "./reviews.ts";
+import type { VirtualResources } from "./virtual-resources.ts";
 import type { Watches } from "./watch-handler.ts";
 
 export interface HandlerContext {
@@ -16,6 +17,7 @@ export interface HandlerContext {
   readonly watches: Watches;
   /** Kinds that are answered and never stored, by the name of their resource. */
   readonly reviews: Readonly<Record<string, Review>>;
+  readonly virtual: VirtualResources;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }

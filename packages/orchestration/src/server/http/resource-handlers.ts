@@ -1,6 +1,6 @@
 // The verbs on resources, from a request to an answer.
 import type { Resource } from "../../api/resource.ts";
-import { StatusError } from "../../api/status.ts";
+import { notFound, StatusError } from "../../api/status.ts";
 import type { ChangeOptions } from "../registry/registry.ts";
 import { notAllowed } from "../subresources/subresources.ts";
 import { type Answer, json } from "./answer.ts";
@@ -65,24 +65,38 @@ function notServed(): StatusError {
 }
 
 async function get(
-  { registry, now }: HandlerContext,
+  { registry, virtual, now }: HandlerContext,
   resource: Resource,
   request: ResourceApiRequest,
 ): Promise<Answer> {
   const form = negotiate(header(request, "accept"));
   const { info } = request;
-  const object = await registry.get(resource, namespaceOf(resource, info), info.name as string);
+  const name = info.name as string;
+  const namespace = namespaceOf(resource, info);
+  const computed = virtual.find(resource);
+  const object =
+    computed === undefined
+      ? await registry.get(resource, namespace, name)
+      : computed.list(namespace).find(({ metadata }) => metadata.name === name);
+  if (object === undefined) throw notFound(resource, name);
   return json(oneInForm(resource, object, form, request, now()));
 }
 
 async function list(
-  { registry, now }: HandlerContext,
+  { registry, virtual, now }: HandlerContext,
   resource: Resource,
   request: ResourceApiRequest,
 ): Promise<Answer> {
   const form = negotiate(header(request, "accept"));
   const { searchParams } = request.url;
   const matches = selection(resource, request);
+  const computed = virtual.find(resource);
+  if (computed !== undefined) {
+    const all = computed.list(namespaceOf(resource, request.info));
+    const items = matches === undefined ? all : all.filter(matches);
+    const page = { items, resourceVersion: String(registry.revision) };
+    return json(listInForm(resource, page, form, request, now()));
+  }
   const limit = count(request, "limit");
   const token = searchParams.get("continue") ?? "";
   const revision = revisionOf(registry, request);

@@ -316,14 +316,15 @@ export class Registry {
       creationTimestamp: timestamp(now()),
       ...(hasSpec(placed) && { generation: 1 }),
     };
-    const status = hasStatus(resource)
-      ? resource.strategy.initialStatus?.(placed, placed["status"])
-      : placed["status"];
-    const fresh = withoutUndefined({ ...placed, metadata: created, status });
-    const defaulted = this.#defaulted(resource, fresh);
+    const { status: givenStatus, ...bare } = placed;
+    const fresh = { ...(hasStatus(resource) ? bare : placed), metadata: created } as KubeObject;
+    const defaulted = this.#defaulted(resource, withoutUndefined(fresh));
     const owned = this.#withManagers(resource, undefined, defaulted, options);
     const request = this.#request("CREATE", resource, namespace, owned, undefined, options);
-    const object = this.#mutated(request);
+    const mutated = this.#mutated(request);
+    // Of what was filled in, too: a pod's class of service depends on its defaults.
+    const status = resource.strategy.initialStatus?.(mutated, givenStatus);
+    const object = status === undefined ? mutated : { ...mutated, status };
     this.#validate(resource, object, undefined);
     this.#admit({ ...request, object });
     const key = keyOf(resource, namespace, name);

@@ -74,8 +74,9 @@ function isPassedOver(pod: Pod, { spec, status }: PodDisruptionBudget): boolean 
 function spent(budget: PodDisruptionBudget, pod: Pod, time: string): PodDisruptionBudget {
   const { status } = budget;
   const name = pod.metadata.name as string;
-  const isStale = status?.observedGeneration !== budget.metadata.generation;
-  if (status === undefined || isStale || status.disruptionsAllowed <= 0) throw refusal(budget);
+  if (status === undefined || (status.observedGeneration ?? 0) < (budget.metadata.generation ?? 0))
+    throw stillLooking(budget);
+  if (status.disruptionsAllowed <= 0) throw refusal(budget);
   const disruptedPods = { ...status.disruptedPods, [name]: time };
   if (isDeepStrictEqual(disruptedPods, status.disruptedPods)) return budget;
   return {
@@ -84,13 +85,18 @@ function spent(budget: PodDisruptionBudget, pod: Pod, time: string): PodDisrupti
   };
 }
 
+/** The client's own patience says when it asks again: a `Retry-After` would hide the reason from whoever waits. */
 function refusal({ metadata, status }: PodDisruptionBudget): StatusError {
-  const message =
-    status === undefined
-      ? "The disruption budget has not been looked at yet."
-      : `The disruption budget ${metadata.name} needs ${status.desiredHealthy} healthy pods and has ${status.currentHealthy} currently`;
+  const message = `The disruption budget ${metadata.name} needs ${status?.desiredHealthy} healthy pods and has ${status?.currentHealthy} currently`;
   return new StatusError("TooManyRequests", tooMany, {
     causes: [{ reason: "DisruptionBudget", message }],
-    retryAfterSeconds: 10,
+  });
+}
+
+function stillLooking({ metadata }: PodDisruptionBudget): StatusError {
+  const message = `The disruption budget ${metadata.name} is still being processed by the server.`;
+  return new StatusError("TooManyRequests", tooMany, {
+    causes: [{ reason: "DisruptionBudget", message }],
+    retryAfterSeconds: 1,
   });
 }

@@ -27,6 +27,11 @@ for (const { does, initContainers, cpu } of [
     cpu: "350m",
   },
   {
+    does: "a large sidecar once",
+    initContainers: [container("500m", sidecar)],
+    cpu: "800m",
+  },
+  {
     does: "an init container with the sidecars that run already",
     initContainers: [container("200m", sidecar), container("400m"), container("50m", sidecar)],
     cpu: "600m",

@@ -13,7 +13,7 @@ import { replicaSetController } from "../../../src/controllers/replicaset/contro
 import { evictionHandler } from "../../../src/server/subresources/eviction.ts";
 import { Cluster } from "../../fixtures/cluster.ts";
 import { pod } from "../../fixtures/scheduling.ts";
-import { replicaSet } from "../../fixtures/workloads.ts";
+import { deployment, replicaSet } from "../../fixtures/workloads.ts";
 
 const selector = { matchLabels: { app: "web" } };
 
@@ -45,6 +45,7 @@ for (const { spec, there, ready, scale, want } of [
   { spec: { maxUnavailable: 1 }, there: 2, ready: 2, scale: 3, want: [2, 2, 3, 0] },
   { spec: { maxUnavailable: "30%" }, there: 7, ready: 7, scale: 7, want: [7, 4, 7, 3] },
   { spec: { maxUnavailable: 5 }, there: 3, ready: 3, scale: 3, want: [3, 0, 3, 3] },
+  { spec: { maxUnavailable: 1 }, there: 2, ready: 2, scale: 0, want: [2, 0, 0, 0] },
   { spec: { minAvailable: 0 }, there: 0, ready: 0, scale: 0, want: [0, 0, 0, 0] },
 ])
   test(`with ${JSON.stringify(spec)}, ${scale} expected and ${ready} of ${there} ready, ${want[3]} may be disrupted`, () => {
@@ -144,4 +145,37 @@ test("an eviction is refused until the pod that went has been replaced", async (
   await assert.rejects(evict(second), /Cannot evict pod as it would violate/);
   await cluster.run();
   await evict(second);
+});
+
+test("how many are expected is what the topmost owner wants; pods without one are not expected", async (t) => {
+  const cluster = await start(t);
+  const owner = await cluster.apply(kinds.deployments, deployment(7, {}, { name: "top" }));
+  const { apiVersion, kind } = owner;
+  const { name = "", uid = "" } = owner.metadata;
+  await cluster.edit(kinds.replicaSets, "web", (set) => ({
+    ...set,
+    metadata: {
+      ...set.metadata,
+      ownerReferences: [{ apiVersion, kind, name, uid, controller: true }],
+    },
+  }));
+  await cluster.apply(kinds.pods, pod("bare", { labels: { tier: "bare" } }));
+  const { spec } = budget({ maxUnavailable: 1 });
+  const metadata = { name: "web" };
+  await cluster.apply(kinds.podDisruptionBudgets, {
+    apiVersion: "policy/v1",
+    kind: "PodDisruptionBudget",
+    metadata,
+    spec,
+  });
+  const { status } = await cluster.get(kinds.podDisruptionBudgets, "web");
+  assert.equal(status?.expectedPods, 7);
+  await cluster.apply(kinds.podDisruptionBudgets, {
+    apiVersion: "policy/v1",
+    kind: "PodDisruptionBudget",
+    metadata: { name: "bare" },
+    spec: { maxUnavailable: 1, selector: { matchLabels: { tier: "bare" } } },
+  });
+  const bare = await cluster.get(kinds.podDisruptionBudgets, "bare");
+  assert.equal(bare.status?.conditions?.[0]?.reason, "InsufficientPods");
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Affinity, Node, Pod, PodAffinityTerm } from "../../../src/api/types.generated.ts";
 import { node, pod } from "../../fixtures/scheduling.ts";
-import { outcome, snapshotOf } from "./world.ts";
+import { outcome, snapshotOf } from "./small-cluster.ts";
 
 const zone = "topology.kubernetes.io/zone";
 const inZone = (name: string, zoneName: string) => node(name, { labels: { [zone]: zoneName } });
@@ -245,4 +245,31 @@ test("pods of another revision are left out by matchLabelKeys", () => {
 test("a node that comes without a spec takes pods", () => {
   const { spec: _, ...bare } = node("n");
   assert.equal(outcome(pod("p"), snapshotOf([bare as Node])), "n");
+});
+
+test("pods of other namespaces do not count when pods are spread", () => {
+  const elsewhere = [1, 2].map((i) => web(`w${i}`, { namespace: "team" }));
+  const snapshot = snapshotOf(zones, { a1: [web("w")], b1: elsewhere });
+  assert.equal(outcome(web("p", { topologySpreadConstraints: evenly() }), snapshot), "b1");
+});
+
+test("nodes that a pod does not select count as little as their pods when it is spread, unless it says so", () => {
+  const nodes = [
+    node("a1", { labels: { [zone]: "a", disk: "ssd" } }),
+    node("b1", { labels: { [zone]: "b" } }),
+  ];
+  const snapshot = snapshotOf(nodes, { a1: [web("w1"), web("w2")] });
+  const asking = (more = {}): string =>
+    outcome(
+      web("p", { nodeSelector: { disk: "ssd" }, topologySpreadConstraints: evenly(more) }),
+      snapshot,
+    );
+  assert.equal(asking(), "a1");
+  assert.match(asking({ nodeAffinityPolicy: "Ignore" }), /1 node\(s\) didn't match pod topology/);
+});
+
+test("pods that are known before their node take its room once it comes", () => {
+  const snapshot = snapshotOf([], { n: [pod("early", { cpu: "1" })] });
+  snapshot.setNode(node("n", { cpu: "1" }));
+  assert.match(outcome(pod("p", { cpu: "1" }), snapshot), /1 Insufficient cpu/);
 });

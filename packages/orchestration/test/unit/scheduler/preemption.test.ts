@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Pod, PodDisruptionBudget } from "../../../src/api/types.generated.ts";
 import { node, pod } from "../../fixtures/scheduling.ts";
-import { decide, snapshotOf, withUid } from "./world.ts";
+import { decide, snapshotOf, withUid } from "./small-cluster.ts";
 
 const nodes = [node("a", { cpu: "2" }), node("b", { cpu: "2" })];
 const urgent = pod("urgent", { cpu: "1", priority: 100 });
@@ -162,4 +162,31 @@ test("a pod that many small ones would have to go for is not helped where a rule
   const decision = decide(urgent, snapshot);
   assert.ok("message" in decision);
   assert.equal(decision.preemption, undefined);
+});
+
+test("nobody goes where even that would not make enough room", () => {
+  const one = [node("a", { cpu: "2" })];
+  const placed = {
+    a: [running("high", 200, { cpu: "1500m" }), running("low", 0, { cpu: "500m" })],
+  };
+  const decision = decide(urgent, snapshotOf(one, placed));
+  assert.ok("message" in decision);
+  assert.equal(decision.preemption, undefined);
+  assert.match(decision.message, /preemption: 0\/1 nodes are available: 1 Insufficient cpu\.$/);
+});
+
+test("a budget of another namespace spares nobody", () => {
+  const labels = { app: "web" };
+  const placed = {
+    a: [running("web", 1, { cpu: "2", labels })],
+    b: [running("other", 50, { cpu: "2" })],
+  };
+  const elsewhere = { ...budget(0), metadata: { name: "web", namespace: "team" } };
+  assert.deepEqual(victims(urgent, placed, [elsewhere]), ["a", ["web"]]);
+});
+
+test("room that is kept for a pod is kept from others of the same priority too", () => {
+  const snapshot = snapshotOf([node("a", { cpu: "1" })]);
+  snapshot.nominate(withUid(urgent), "a");
+  assert.ok("message" in decide(pod("p", { cpu: "1", priority: 100 }), snapshot));
 });

@@ -283,3 +283,32 @@ test("a thousand pods that come at once all get a node, and no node too many", a
   assert.deepEqual([...nodes.keys()].toSorted(), ["a", "b", "c"]);
   for (const { length } of nodes.values()) assert.ok(length <= 400);
 });
+
+test("a pod that waits for another to be near gets a node when that one comes", async (t) => {
+  const world = await start(t, ["a"]);
+  const near = {
+    podAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: [
+        { topologyKey: "kubernetes.io/hostname", labelSelector: { matchLabels: { app: "web" } } },
+      ],
+    },
+  };
+  await world.add(pod("p", { affinity: near }));
+  assert.equal(await world.nodeOf("p"), undefined);
+  await world.add(pod("friend", { labels: { app: "web" } }));
+  await world.pass(1);
+  assert.equal(await world.nodeOf("p"), "a");
+});
+
+test("a pod for which room was made steps back for a more important one", async (t) => {
+  const world = await start(t, ["a", { cpu: "1" }]);
+  await world.add(pod("low", { cpu: "1" }));
+  await world.add(pod("middle", { cpu: "1", priority: 5 }));
+  assert.equal((await world.pod("middle")).status?.nominatedNodeName, "a");
+  await world.add(pod("high", { cpu: "1", priority: 10 }));
+  assert.equal((await world.pod("middle")).status?.nominatedNodeName, undefined);
+  await world.confirm("low");
+  await world.pass(60);
+  assert.equal(await world.nodeOf("high"), "a");
+  assert.equal(await world.nodeOf("middle"), undefined);
+});

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { Affinity } from "../../../src/api/types.generated.ts";
 import { node, pod } from "../../fixtures/scheduling.ts";
-import { decide, outcome, snapshotOf } from "./world.ts";
+import { decide, outcome, snapshotOf } from "./small-cluster.ts";
 
 const web = { labels: { app: "web" } };
 const host = "kubernetes.io/hostname";

@@ -363,3 +363,55 @@ test("a writer without a resourceVersion tries again when another was quicker", 
   };
   assert.deepEqual(Object.keys(data).toSorted(), ["x", "y", "z"]);
 });
+
+test("scheduling gates are taken off a pod one by one, and none is added", async () => {
+  const { registry } = await world();
+  const pods = registry.resources.get("", "v1", "pods");
+  const gated = (...names: readonly string[]): KubeObject =>
+    object(
+      "v1",
+      "Pod",
+      { name: "p" },
+      {
+        spec: {
+          containers: [{ name: "main", image: "web:1" }],
+          schedulingGates: names.map((name) => ({ name })),
+        },
+      },
+    );
+  await registry.create(pods, "default", gated("a", "b"));
+  await registry.update(pods, "default", "p", gated("b"));
+  assert.match(
+    await refusal(registry.update(pods, "default", "p", gated("b", "c"))),
+    /^422 Invalid: .*only deletion is allowed, but found new scheduling gate/,
+  );
+});
+
+test("a new pod waits, and has its class of service", async () => {
+  const { registry } = await world();
+  const pods = registry.resources.get("", "v1", "pods");
+  const resources = { limits: { cpu: "1", memory: "1Gi" } };
+  const spec = { containers: [{ name: "main", image: "web:1", resources }] };
+  const pod = await registry.create(
+    pods,
+    "default",
+    object("v1", "Pod", { name: "p" }, { spec, status: { phase: "Running" } }),
+  );
+  assert.deepEqual(pod["status"], { phase: "Pending", qosClass: "Guaranteed" });
+});
+
+test("a pod with a node is given its grace before it goes, and a deletion can be made shorter", async () => {
+  const { registry } = await world();
+  const pods = registry.resources.get("", "v1", "pods");
+  const spec = { nodeName: "n", containers: [{ name: "main", image: "web:1" }] };
+  await registry.create(pods, "default", object("v1", "Pod", { name: "p" }, { spec }));
+  const marked = await registry.delete(pods, "default", "p");
+  assert.equal(marked.isGone, false);
+  assert.equal(marked.object.metadata.deletionGracePeriodSeconds, 30);
+  const longer = await registry.delete(pods, "default", "p", { gracePeriodSeconds: 60 });
+  assert.equal(longer.object.metadata.deletionGracePeriodSeconds, 30);
+  assert.equal(
+    (await registry.delete(pods, "default", "p", { gracePeriodSeconds: 0 })).isGone,
+    true,
+  );
+});

@@ -68,7 +68,11 @@ test("containers that say nothing get the defaults, and an annotation tells whic
 });
 
 test("a maximum is also the default limit, and a minimum what is requested", async () => {
-  const world = await start({ type: "Container", max: { cpu: "2" }, min: { memory: "4Mi" } });
+  const world = await start({
+    type: "Container",
+    max: { cpu: "2" },
+    min: { cpu: "1", memory: "4Mi" },
+  });
   const { spec } = await world.create(kinds.pods, asking({}));
   assert.deepEqual(spec.containers[0]?.resources, {
     requests: { memory: "4Mi", cpu: "2" },
@@ -99,6 +103,16 @@ for (const { item, given, type, why } of [
     item: { min: { cpu: "100m" }, max: { memory: "1Gi" } },
     given: asking({ requests: { cpu: "50m", memory: "1Gi" }, limits: { memory: "2Gi" } }),
     why: "[minimum cpu usage per Container is 100m, but request is 50m, maximum memory usage per Container is 1Gi, but limit is 2Gi]",
+  },
+  {
+    item: { min: { cpu: "100m" } },
+    given: asking({ requests: { cpu: "200m" }, limits: { cpu: "50m" } }),
+    why: "minimum cpu usage per Container is 100m, but limit is 50m",
+  },
+  {
+    item: { max: { cpu: "1" } },
+    given: asking({ requests: { cpu: "2" }, limits: { cpu: "1" } }),
+    why: "maximum cpu usage per Container is 1, but request is 2",
   },
   {
     item: { maxLimitRequestRatio: { cpu: "2" } },
@@ -167,4 +181,21 @@ test("a claim may not be smaller or larger than allowed, nor grow so", async () 
     })),
     message("maximum storage usage per PersistentVolumeClaim is 5Gi, but request is 6Gi"),
   );
+});
+
+test("a pod from before the limits can still be changed", async () => {
+  const world = await AdmittedWorld.start((registry) => [limitRangerAdmission(registry)]);
+  await world.create(kinds.pods, asking(all("2")));
+  await world.create(kinds.limitRanges, {
+    apiVersion: "v1",
+    kind: "LimitRange",
+    metadata: { name: "limits" },
+    spec: { limits: [{ type: "Container", max: { cpu: "1" } }] },
+  });
+  const labels = { app: "web" };
+  const { metadata } = await world.change(kinds.pods, "p", (there) => ({
+    ...there,
+    metadata: { ...there.metadata, labels },
+  }));
+  assert.deepEqual(metadata.labels, labels);
 });

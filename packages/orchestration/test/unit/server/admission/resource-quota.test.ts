@@ -125,3 +125,26 @@ test("a quota without a spec forbids nothing", async () => {
   await world.create(kinds.resourceQuotas, bare as ResourceQuota);
   await world.create(kinds.pods, pod("a"));
 });
+
+test("cpu alone in a quota means what pods request", async () => {
+  const world = await start({ cpu: "1" });
+  await world.create(kinds.pods, pod("a", { cpu: "600m" }));
+  await assert.rejects(
+    world.create(kinds.pods, pod("b", { cpu: "600m" })),
+    isForbidden(
+      'pods "b" is forbidden: exceeded quota: q, requested: cpu=600m, used: cpu=600m, limited: cpu=1',
+    ),
+  );
+});
+
+test("a pod from before the quota can still be changed", async () => {
+  const world = await AdmittedWorld.start((registry) => [resourceQuotaAdmission(registry)]);
+  await world.create(kinds.pods, pod("a"));
+  await world.create(kinds.resourceQuotas, quota({ "limits.cpu": "1", pods: "0" }));
+  const labels = { app: "web" };
+  const changed = await world.change(kinds.pods, "a", (there) => ({
+    ...there,
+    metadata: { ...there.metadata, labels },
+  }));
+  assert.deepEqual(changed.metadata.labels, labels);
+});
