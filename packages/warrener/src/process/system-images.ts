@@ -17,6 +17,10 @@ export function systemImages(data: DataFolder): Images {
   return {
     "warrener/broker": { command: [...node, program, "broker"], env },
     "warrener/gateway": { command: [...node, secrets("gateway.env"), program, "gateway"], env },
-    "warrener/worker": { command: [process.execPath, secrets("worker.env")] },
+    // Relative paths of modules are those of the folder in which Warrener was started.
+    "warrener/worker": {
+      command: [process.execPath, secrets("worker.env")],
+      workingDir: process.cwd(),
+    },
   };
 }
