@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Guard } from "@warrener/access";
 import { builtInResources } from "./api/built-in.ts";
 import { kinds } from "./api/kinds.ts";
+import { metricsResources } from "./autoscaling/metrics-api.ts";
 import { bootstrap, publishOwnService } from "./bootstrap/bootstrap.ts";
 import type { Client } from "./client/client.ts";
 import { eventRecorder } from "./client/event-recorder.ts";
@@ -23,6 +24,7 @@ import { kubeconfig } from "./pki/kubeconfig.ts";
 import { openPki, type Pki } from "./pki/pki-folder.ts";
 import { defaultTolerationsAdmission } from "./server/admission/default-tolerations.ts";
 import { limitRangerAdmission } from "./server/admission/limit-ranger.ts";
+import { validatingPolicyAdmission } from "./server/admission/policy/validating-policy.ts";
 import { priorityAdmission } from "./server/admission/priority.ts";
 import { resourceQuotaAdmission } from "./server/admission/resource-quota.ts";
 import { serviceAccountAdmission } from "./server/admission/service-account.ts";
@@ -32,6 +34,7 @@ import { PolicyView } from "./server/auth/policy-view.ts";
 import { ServiceAccountTokens } from "./server/auth/service-account-tokens.ts";
 import { ApiServer } from "./server/http/api-server.ts";
 import { reviews } from "./server/http/reviews.ts";
+import { VirtualResources } from "./server/http/virtual-resources.ts";
 import { Watches } from "./server/http/watch-handler.ts";
 import { OpenApiDocuments } from "./server/openapi.ts";
 import type { AdmissionPlugin } from "./server/registry/admission.ts";
@@ -44,7 +47,9 @@ import { podLogHandler } from "./server/subresources/pod-log.ts";
 import { scaleHandler } from "./server/subresources/scale.ts";
 import { tokenHandler } from "./server/subresources/service-account-token.ts";
 import { Subresources } from "./server/subresources/subresources.ts";
+import { serviceAllocationAdmission } from "./services/index.ts";
 import { openStore } from "./store/durable-store.ts";
+import { NodeTunnels } from "./tunnel/index.ts";
 
 export interface ControlPlaneOptions {
   /** Folder of its own: store, certificates. */
@@ -60,8 +65,10 @@ export interface ControlPlaneOptions {
   readonly clock?: Clock;
   /** How long nodes may be silent; default a single site's timing. */
   readonly nodeLifecycle?: NodeLifecycleProfile;
-  /** How the node that runs a pod is reached, for logs, exec and port-forward. */
+  /** How nodes of this process are reached, for logs, exec and port-forward; others come by a tunnel. */
   readonly nodes?: NodeStreamsOf;
+  /** Changes that are kept for watches and for lists that go on. */
+  readonly historyMax?: number;
 }
 
 /** How often certificates are looked at: they are renewed when half of their life is over. */
@@ -80,13 +87,15 @@ export interface ControlPlane extends AsyncDisposable {
 /** Resolves once the API is served. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { directory, guard, log, clock = systemClock, host = "127.0.0.1" } = options;
-  const { nodes = () => undefined } = options;
+  const tunnels = new NodeTunnels({ clock, log });
+  const nodes: NodeStreamsOf = (name) => options.nodes?.(name) ?? tunnels.of(name);
   await using closing = new AsyncDisposableStack();
   const now = (): number => clock.nowMs();
   const names = ["localhost", host, "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
   const open = (): Promise<Pki> => openPki(join(directory, "pki"), names, now());
-  const pki = await open();
-  const store = closing.use(await openStore(join(directory, "store"), { log }));
+  // At the first start another process issues certificates; this one need not wait for it.
+  const [pki, opened] = await Promise.all([open(), openStore(join(directory, "store"), options)]);
+  const store = closing.use(opened);
   const registry: Registry = new Registry({
     store,
     resources: builtInResources(),
@@ -104,9 +113,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     "namespaces/finalize": finalizeHandler(registry),
     "serviceaccounts/token": tokenHandler(registry, tokens),
   });
+  const virtual = metricsResources(registry, nodes);
+  for (const { resource } of virtual) registry.resources.add(resource);
   const client = inProcessClient(registry, subresources);
-  serveStoredDefinitions(registry);
   await bootstrap(client);
+  serveStoredDefinitions(registry);
   await serveDefinitions(closing, registry, { client, clock, log });
   const view = new PolicyView(registry);
   const decide = authorizer(view, guard);
@@ -124,6 +135,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         subresources,
         watches: new Watches(registry, clock),
         reviews: reviews({ authorizer: decide, view, tokens }),
+        virtual: new VirtualResources(virtual),
         now,
       },
       paths: {
@@ -132,7 +144,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         tokens,
         checks: () => ({ store: store.problem }),
       },
-      upgrade: podConnections(registry, nodes),
+      upgrade: tunnels.handler(decide, podConnections(registry, nodes)),
       log,
     }),
   );
@@ -168,6 +180,8 @@ function admissionPlugins(
     serviceAccountAdmission(registry),
     priorityAdmission(registry),
     limitRangerAdmission(registry),
+    serviceAllocationAdmission(registry),
+    validatingPolicyAdmission(registry),
     resourceQuotaAdmission(registry),
   ];
 }
@@ -187,7 +201,7 @@ async function serveDefinitions(
   closing.defer(() => manager.stop());
   closing.defer(() => informers.stop());
   await informers.start();
-  // What is shipped is served before anybody asks, since controllers list its objects at once.
+  // Definitions of a start that was cut short are accepted before anybody asks, since controllers list their objects at once.
   await manager.idle();
 }
 

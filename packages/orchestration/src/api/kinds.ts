@@ -93,6 +93,18 @@ export const kinds = {
     "ClusterRoleBinding",
     false,
   ),
+  validatingAdmissionPolicies: kind<types.ValidatingAdmissionPolicy>(
+    "admissionregistration.k8s.io/v1",
+    "validatingadmissionpolicies",
+    "ValidatingAdmissionPolicy",
+    false,
+  ),
+  validatingAdmissionPolicyBindings: kind<types.ValidatingAdmissionPolicyBinding>(
+    "admissionregistration.k8s.io/v1",
+    "validatingadmissionpolicybindings",
+    "ValidatingAdmissionPolicyBinding",
+    false,
+  ),
   roles: kind<types.Role>("rbac.authorization.k8s.io/v1", "roles", "Role"),
   customResourceDefinitions: kind<types.CustomResourceDefinition>(
     "apiextensions.k8s.io/v1",

@@ -1,5 +1,6 @@
 // Roles and bindings that are there from the first start (Kubernetes, "Default roles and role bindings").
 import type { ClusterRole, ClusterRoleBinding, PolicyRule } from "../api/types.generated.ts";
+import { tunnelGroup } from "../tunnel/core/requests.ts";
 
 const labels = { "kubernetes.io/bootstrapping": "rbac-defaults" };
 const api = "rbac.authorization.k8s.io";
@@ -166,6 +167,8 @@ export const defaultClusterRoles: readonly ClusterRole[] = [
       verbs: ["create", "patch", "update"],
     },
     { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: [...read, ...write] },
+    // The WebSocket of a tunnel begins as a GET.
+    { apiGroups: [tunnelGroup], resources: ["nodes/tunnel"], verbs: ["get", "create"] },
   ]),
 ];
 

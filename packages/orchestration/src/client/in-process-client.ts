@@ -2,10 +2,16 @@
 import type { Kind } from "../api/kinds.ts";
 import type { KubeObject } from "../api/object.ts";
 import type { Resource } from "../api/resource.ts";
-import type { Registry } from "../server/registry/registry.ts";
+import type { Registry, WatchEvent } from "../server/registry/registry.ts";
 import { parseFieldSelector, parseLabelSelector } from "../server/selectors/selectors.ts";
 import type { Subresources } from "../server/subresources/subresources.ts";
-import type { Client, Selection } from "./client.ts";
+import {
+  type Client,
+  type ClientEvent,
+  isReason,
+  type Selection,
+  type WatchHandlers,
+} from "./client.ts";
 
 /** What is written from here has been held to its types by the compiler, not by a schema. */
 const trusted = { fieldValidation: "Ignore" } as const;
@@ -62,15 +68,21 @@ export function inProcessClient(registry: Registry, subresources: Subresources):
     watch<T extends KubeObject>(
       kind: Kind<T>,
       from: Selection & { readonly resourceVersion: string },
-      {
-        onEvent,
-      }: { onEvent: (event: { type: "ADDED" | "MODIFIED" | "DELETED"; object: T }) => void },
+      { onEvent, onEnd }: WatchHandlers<T>,
     ) {
       const resource = resourceOf(kind);
       const matches = matcher(resource, from);
-      return registry.watch(resource, undefined, Number(from.resourceVersion), matches, (event) =>
-        onEvent(event as { type: typeof event.type; object: T }),
-      );
+      const told = (event: WatchEvent): void => onEvent(event as ClientEvent<T>);
+      try {
+        return registry.watch(resource, undefined, Number(from.resourceVersion), matches, told);
+      } catch (error) {
+        if (!isReason(error, "Expired")) throw error;
+        let isStopped = false;
+        queueMicrotask(() => isStopped || onEnd());
+        return () => {
+          isStopped = true;
+        };
+      }
     },
   };
 }

@@ -15,7 +15,7 @@ import { statusOf } from "./conditions.ts";
 import { customResources } from "./custom-resource.ts";
 
 /** Keeps a definition until its objects are gone. */
-const cleanupFinalizer = "customresourcecleanup.apiextensions.k8s.io";
+export const cleanupFinalizer = "customresourcecleanup.apiextensions.k8s.io";
 /** How soon a definition that goes is looked at again while objects of it remain. */
 const remainsMs = 200;
 

@@ -5,6 +5,8 @@ import { parse } from "yaml";
 import { kinds } from "../api/kinds.ts";
 import type { CustomResourceDefinition } from "../api/types.generated.ts";
 import { type Client, change, isReason } from "../client/client.ts";
+import { statusOf } from "./conditions.ts";
+import { cleanupFinalizer } from "./controller.ts";
 
 /** Which edition of ours a stored definition is. */
 const digestAnnotation = "warrener.dev/shipped-definition";
@@ -47,10 +49,7 @@ export async function shipDefinitions(client: Client): Promise<void> {
 async function ship(client: Client, edition: Edition): Promise<void> {
   const { customResourceDefinitions } = kinds;
   const there = await find(client, edition.name);
-  if (there === undefined) {
-    await client.create(customResourceDefinitions, definitionOf(edition));
-    return;
-  }
+  if (there === undefined) return make(client, definitionOf(edition));
   await change(client, customResourceDefinitions, there, { status: false }, (current) => {
     const digest = current.metadata.annotations?.[digestAnnotation];
     // Parsed only where it is needed: most starts find everything as it is.
@@ -59,6 +58,17 @@ async function ship(client: Client, edition: Edition): Promise<void> {
     const annotations = { ...current.metadata.annotations, ...metadata.annotations };
     return { ...current, metadata: { ...current.metadata, annotations }, spec };
   });
+}
+
+/** As the controller would accept it, but all of them with two syncs of the disk instead of two each. */
+async function make(client: Client, definition: CustomResourceDefinition): Promise<void> {
+  const { customResourceDefinitions } = kinds;
+  const metadata = { ...definition.metadata, finalizers: [cleanupFinalizer] };
+  const made = await client.create(customResourceDefinitions, { ...definition, metadata });
+  const status = statusOf(made, {}, made.metadata.creationTimestamp ?? "");
+  await change(client, customResourceDefinitions, made, { status: true }, (current) =>
+    current.status?.conditions === undefined ? { ...current, status } : current,
+  );
 }
 
 async function find(client: Client, name: string): Promise<CustomResourceDefinition | undefined> {

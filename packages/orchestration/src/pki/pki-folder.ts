@@ -3,6 +3,7 @@ import { X509Certificate } from "node:crypto";
 import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Identity, Validity } from "./certificates.ts";
+import { Issuer, type Order } from "./issuer.ts";
 
 const day = 24 * 3600_000;
 const authorityLifeMs = 20 * 365 * day;
@@ -29,51 +30,54 @@ export async function openPki(
   nowMs: number,
 ): Promise<Pki> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const make = new Maker(directory, nowMs);
-  const authority = await make.identity("ca", authorityLifeMs, undefined, [], async (validity) =>
-    (await certificates()).createAuthority("warrener-ca", validity),
+  using issuer = new Issuer();
+  const make = new Maker(directory, nowMs, issuer);
+  const authority = await make.identity(
+    { file: "ca", lifeMs: authorityLifeMs, issuer: undefined, names: [] },
+    (validity) => ({ kind: "authority", name: "warrener-ca", validity }),
   );
   const server = await make.identity(
-    "server",
-    certificateLifeMs,
-    authority,
-    names,
-    async (validity) => (await certificates()).issueServer(authority, names, validity),
+    { file: "server", lifeMs: certificateLifeMs, issuer: authority, names },
+    (validity) => ({ kind: "server", authority, names, validity }),
   );
   const user = { name: "warrener-admin", groups: ["system:masters"] };
-  const admin = await make.identity("admin", certificateLifeMs, authority, [], async (validity) =>
-    (await certificates()).issueClient(authority, user, validity),
+  const admin = await make.identity(
+    { file: "admin", lifeMs: certificateLifeMs, issuer: authority, names: [] },
+    (validity) => ({ kind: "client", authority, user, validity }),
   );
   return { authority, server, admin, tokenKey: await make.tokenKey() };
 }
 
-/** The library costs time and memory, and is seldom needed. */
-function certificates(): Promise<typeof import("./certificates.ts")> {
-  return import("./certificates.ts");
+/** What a certificate must be to be kept. */
+interface Wanted {
+  readonly file: string;
+  readonly lifeMs: number;
+  /** Undefined for the authority, which is its own. */
+  readonly issuer: Identity | undefined;
+  readonly names: readonly string[];
 }
 
 class Maker {
   readonly #directory: string;
   readonly #nowMs: number;
+  readonly #issuer: Issuer;
 
-  constructor(directory: string, nowMs: number) {
+  constructor(directory: string, nowMs: number, issuer: Issuer) {
     this.#directory = directory;
     this.#nowMs = nowMs;
+    this.#issuer = issuer;
   }
 
-  async identity(
-    name: string,
-    lifeMs: number,
-    authority: Identity | undefined,
-    names: readonly string[],
-    make: (validity: Validity) => Promise<Identity>,
-  ): Promise<Identity> {
-    const there = await this.#read(name);
-    if (there !== undefined && this.#isGood(there, authority, names)) return there;
+  async identity(wanted: Wanted, order: (validity: Validity) => Order): Promise<Identity> {
+    const { file, lifeMs } = wanted;
+    const there = await this.#read(file);
+    if (there !== undefined && this.#isGood(there, wanted)) return there;
     const notBeforeMs = this.#nowMs - backdatedMs;
-    const identity = await make({ notBeforeMs, notAfterMs: this.#nowMs + lifeMs });
-    await this.#write(`${name}.key`, identity.key);
-    await this.#write(`${name}.crt`, identity.certificate);
+    const identity = await this.#issuer.issue(
+      order({ notBeforeMs, notAfterMs: this.#nowMs + lifeMs }),
+    );
+    await this.#write(`${file}.key`, identity.key);
+    await this.#write(`${file}.crt`, identity.certificate);
     return identity;
   }
 
@@ -100,11 +104,7 @@ class Maker {
     }
   }
 
-  #isGood(
-    { certificate }: Identity,
-    authority: Identity | undefined,
-    names: readonly string[],
-  ): boolean {
+  #isGood({ certificate }: Identity, { issuer: authority, names }: Wanted): boolean {
     const parsed = parse(certificate);
     if (parsed === undefined) return false;
     const issuer = authority === undefined ? parsed : new X509Certificate(authority.certificate);

@@ -1,3 +1,2 @@
 // The face of the scheduler.
-export { type Decision, schedule } from "./core/schedule.ts";
-export { type Scheduler, type SchedulerOptions, startScheduler } from "./edge/scheduler.ts";
+export { type Scheduler, startScheduler } from "./edge/scheduler.ts";

@@ -12,7 +12,6 @@ import { fileLog } from "../log.ts";
 import { portInUse } from "../ports.ts";
 import { systemImages } from "../process/system-images.ts";
 import { SystemPods } from "../process/system-pods.ts";
-import { watchSystemPods } from "../process/watch-system-pods.ts";
 import { settings } from "../settings.ts";
 import { version } from "../version.ts";
 
@@ -67,6 +66,7 @@ async function run(options: Options): Promise<void> {
       ? back(data, environment, kubernetes, seconds)
       : welcome(data, environment, kubernetes, link.code, seconds),
   );
+  const { watchSystemPods } = await import("../process/watch-system-pods.ts");
   watchSystemPods(orchestration.client, say);
   if (options.demo) await Promise.race([demo(environment), stopped]);
   await stopped;

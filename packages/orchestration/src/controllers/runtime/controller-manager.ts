@@ -44,6 +44,8 @@ export class ControllerManager {
         }),
     });
     this.#queues.push(queue);
+    const stopListening = controller.listen?.((key) => queue.add(key));
+    if (stopListening !== undefined) this.#stops.push(stopListening);
     for (const { kind, keysOf } of controller.watches) {
       const stop = informers.of(kind).onChange(({ object, previous }) => {
         // What it was may concern another key than what it is: a pod that changes hands.

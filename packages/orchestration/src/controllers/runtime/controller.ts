@@ -33,6 +33,8 @@ export interface Controller {
   /** As logs and events call it: `replicaset-controller`. */
   readonly name: string;
   readonly watches: readonly Watch[];
+  /** What beside changes of objects makes it a key's turn. Called once. @returns a function that ends it */
+  readonly listen?: (add: (key: ObjectKey) => void) => () => void;
   /** How many keys are worked on at once; default 4. */
   readonly concurrency?: number;
   /** Level-based: compares all that should be with all that is. Rejects to be tried again later. */

@@ -92,11 +92,11 @@ export class World {
 
   #onWaiting(pod: Pod, previous: Pod | undefined, nowMs: number): void {
     const { uid = "" } = pod.metadata;
-    if (this.#assumed.has(uid)) return;
     if (!this.isOwn(pod) || isPodFinished(pod)) {
       this.#forget(pod, nowMs);
       return;
     }
+    if (this.#assumed.has(uid)) return;
     if (isGated(pod)) {
       this.queue.remove(uid);
       return;

@@ -107,6 +107,12 @@ const cases: readonly (World & { readonly does: string; readonly want: number })
     want: 2,
   },
   {
+    does: "leaves a pod that starts out of a metric that is on its target",
+    replicas: 2,
+    metrics: [cpu(using(48, "starting"))],
+    want: 2,
+  },
+  {
     does: "leaves a pod that starts out when it scales down",
     replicas: 2,
     metrics: [cpu(using(10, "starting"))],

@@ -64,9 +64,9 @@ function scaledObject(spec: Partial<ScaledObjectSpec> = {}, annotations = {}): S
 interface Scene {
   readonly cluster: Cluster;
   readonly broker: ToldBroker;
-  replicas(): Promise<number | undefined>;
-  reason(type: string): Promise<string | undefined>;
-  tell(depth: Partial<QueueDepth>): Promise<void>;
+  readonly replicas: () => Promise<number | undefined>;
+  readonly reason: (type: string) => Promise<string | undefined>;
+  readonly tell: (depth: Partial<QueueDepth>) => Promise<void>;
 }
 
 async function scene(replicas: number, object: ScaledObject): Promise<Scene> {
@@ -136,6 +136,26 @@ test("messages that are held by consumers do not count where they are excluded",
   const { cluster, replicas, tell } = await scene(0, scaledObject({ triggers }));
   await tell({ ready: 10, unacked: 100 });
   assert.equal(await replicas(), 1);
+  await cluster.stop();
+});
+
+test("replicas follow the rate of messages, and an ebb is noticed although nothing is told", async () => {
+  const triggers = [letters({ mode: "MessageRate", value: "2" })];
+  const { cluster, replicas, tell } = await scene(0, scaledObject({ triggers, cooldownPeriod: 0 }));
+  await tell({ published: 0 });
+  await cluster.pass(5);
+  await tell({ published: 30 });
+  assert.equal(await replicas(), 3);
+  await cluster.pass(20);
+  assert.equal(await replicas(), 0);
+  await cluster.stop();
+});
+
+test("a rate of a broker that does not count what is published is told of", async () => {
+  const triggers = [letters({ mode: "MessageRate", value: "2" })];
+  const { cluster, reason, tell } = await scene(0, scaledObject({ triggers }));
+  await tell({ ready: 3 });
+  assert.equal(await reason("Ready"), "TriggerError");
   await cluster.stop();
 });
 

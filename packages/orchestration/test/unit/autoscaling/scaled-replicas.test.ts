@@ -128,6 +128,16 @@ for (const { does, spec = {}, readings, state = {}, want } of [
     assert.equal(decide(spec, readings, state).replicas, want);
   });
 
+test("a window for going up does not keep a workload asleep", () => {
+  const behavior = { scaleUp: { stabilizationWindowSeconds: 60 } };
+  const advanced = { horizontalPodAutoscalerConfig: { behavior } };
+  const spec = { scaleTargetRef: { name: "worker" }, triggers: [], advanced };
+  const state = { replicas: 0, wasActive: false, lastActiveMs: undefined, createdMs: 0 };
+  const asleep = scaledReplicas(spec, [none], state, noHistory, nowMs);
+  const awake = scaledReplicas(spec, [asking(3)], state, asleep.history, nowMs + 1);
+  assert.equal(awake.replicas, 3);
+});
+
 test("the cooldown is the time to look again", () => {
   assert.equal(decide({}, [none], { ...justActive, replicas: 1 }).requeueAfterMs, 299_000);
 });

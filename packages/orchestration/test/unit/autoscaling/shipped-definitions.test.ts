@@ -68,6 +68,22 @@ async function shipping(): Promise<Cluster> {
 
 const name = "scaledobjects.keda.sh";
 
+test("shipped definitions are as the controller would have accepted them", async () => {
+  const cluster = await Cluster.start(() => [], []);
+  await shipDefinitions(cluster.client);
+  const { revision } = cluster.registry;
+  const before = await cluster.get(customResourceDefinitions, name);
+  assert.ok(
+    before.status?.conditions?.some(
+      ({ type, status }) => type === "Established" && status === "True",
+    ),
+  );
+  await cluster.stop();
+  const accepting = await shipping();
+  assert.equal(accepting.registry.revision, revision);
+  await accepting.stop();
+});
+
 test("shipping again writes nothing", async () => {
   const cluster = await shipping();
   const { revision } = cluster.registry;

@@ -1,0 +1,3 @@
+// The face of services.
+export { serviceAllocationAdmission } from "./admission.ts";
+export { type ServiceProxy, startServiceProxy } from "./edge/service-proxy.ts";
