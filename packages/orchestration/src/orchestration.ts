@@ -1,5 +1,6 @@
 // Everything that Kubernetes is on one machine: the control plane, what works on it, and one node.
 import { hostname } from "node:os";
+import { autoscalingControllers, type EmbeddedBroker } from "./autoscaling/index.ts";
 import { eventRecorder } from "./client/event-recorder.ts";
 import { Informers } from "./client/informer.ts";
 import { systemClock } from "./clock.ts";
@@ -23,6 +24,7 @@ import { serviceAccountController } from "./controllers/serviceaccount/controlle
 import type { Images } from "./node/core/image.ts";
 import { type NodeAgent, startNodeAgent } from "./node/edge/node-agent.ts";
 import { startScheduler } from "./scheduler/index.ts";
+import { startServiceProxy } from "./services/index.ts";
 
 export interface OrchestrationOptions extends Omit<ControlPlaneOptions, "nodes"> {
   /** Folder of the node: what its pods are, their logs and volumes. */
@@ -35,6 +37,11 @@ export interface OrchestrationOptions extends Omit<ControlPlaneOptions, "nodes">
 
 export interface Orchestration extends ControlPlane {
   readonly agent: NodeAgent;
+  /**
+   * Lets workloads follow their load from now on. Called once, when it is known where the broker is.
+   * @param broker the embedded one; without it triggers name theirs
+   */
+  readonly autoscale: (broker?: EmbeddedBroker) => Promise<void>;
 }
 
 /** Resolves when the API is served and the node is registered. Closing ends all pods' processes; their objects stay. */
@@ -50,20 +57,23 @@ export async function startOrchestration(options: OrchestrationOptions): Promise
     }),
   );
   const { client } = plane;
-  const context: ControllerContext = {
+  const contextOf = (informers: Informers): ControllerContext => ({
     client,
-    informers: new Informers(client, clock),
+    informers,
     clock,
     newSuffix,
     log,
     recorder: (component) => eventRecorder({ client, clock, log, component }),
-  };
+  });
+  const context = contextOf(new Informers(client, clock));
   const manager = new ControllerManager(context);
   closing.defer(() => context.informers.stop());
   manager.start(controllersOf(context, plane, options));
   closing.defer(() => manager.stop());
   const scheduler = startScheduler(context, { random: Math.random });
   closing.defer(() => scheduler.stop());
+  const proxy = startServiceProxy(context);
+  closing.defer(() => proxy.stop());
   await context.informers.start();
   const { resources } = plane.registry;
   const collector = new GarbageCollector({ client, clock, log, resources });
@@ -81,7 +91,22 @@ export async function startOrchestration(options: OrchestrationOptions): Promise
   closing.defer(() => started.stop({ pods: "terminate" }));
   const owned = closing.move();
   const close = (): Promise<void> => owned.disposeAsync();
-  return { ...plane, agent: started, close, [Symbol.asyncDispose]: close };
+  const autoscale = async (broker?: EmbeddedBroker): Promise<void> => {
+    const informers = new Informers(client, clock);
+    const own = contextOf(informers);
+    const scaling = new ControllerManager(own);
+    scaling.start(
+      autoscalingControllers(own, {
+        resources: () => plane.registry.resources.all,
+        nodes: () => [started.streams],
+        ...(broker !== undefined && { broker }),
+      }),
+    );
+    owned.defer(() => scaling.stop());
+    owned.defer(() => informers.stop());
+    await informers.start();
+  };
+  return { ...plane, agent: started, autoscale, close, [Symbol.asyncDispose]: close };
 }
 
 function controllersOf(

@@ -100,7 +100,7 @@ async function startServices(
   options: Options,
   data: DataFolder,
   access: Access,
-  { agent, port }: Orchestration,
+  { agent, port, autoscale }: Orchestration,
   signal: AbortSignal,
 ): Promise<{ environment: DevEnvironment; kubernetes: string }> {
   const { devToken, gatewayToken, workerToken } = tokens(access, data);
@@ -121,11 +121,13 @@ async function startServices(
     WARRENER_TOKEN: workerToken,
     AMQP_URL: `amqp://worker:${workerToken}@127.0.0.1:${amqp}/`,
   });
+  const metricsUrl = `http://127.0.0.1:${broker.ports["metrics"]}`;
+  await autoscale({ port: Number(amqp), metricsUrl });
   const environment = {
     WARRENER_URL,
     WARRENER_TOKEN: devToken,
     AMQP_URL: `amqp://dev:${devToken}@127.0.0.1:${amqp}/`,
-    METRICS_URL: `http://127.0.0.1:${broker.ports["metrics"]}`,
+    METRICS_URL: metricsUrl,
   };
   return { environment, kubernetes: `https://127.0.0.1:${port}` };
 }
