@@ -11,6 +11,7 @@ import { httpsClient } from "../../src/client/https-client.ts";
 import { systemClock } from "../../src/clock.ts";
 import { type TestControlPlane, testControlPlane } from "../fixtures/control-plane.ts";
 import { clientOf } from "../fixtures/https.ts";
+import { TellingClock } from "../fixtures/telling-clock.ts";
 import { TestClock } from "../fixtures/test-clock.ts";
 
 const historyMax = 50;
@@ -324,6 +325,18 @@ describe("a client over HTTPS alone", () => {
         /User "system:serviceaccount:default:robot" cannot list resource "secrets"/,
       ),
     );
+    const clock = new TellingClock();
+    const refusedFor = clock.waits(1000);
+    using watcher = httpsClient({ ...at, token, clock });
+    const ended = Promise.withResolvers<void>();
+    watcher.watch(
+      kinds.secrets,
+      { resourceVersion: "1" },
+      { onEvent: () => ended.reject(new Error("an event")), onEnd: () => ended.resolve() },
+    );
+    await refusedFor;
+    await clock.advance(1000);
+    await ended.promise;
     using stranger = httpsClient({ ...at, token: () => "nonsense" });
     await assert.rejects(stranger.list(kinds.secrets), refused("Unauthorized", /Unauthorized/));
   });
