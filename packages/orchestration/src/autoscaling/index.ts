@@ -10,8 +10,6 @@ import { scaledObjectController } from "./edge/scaled-object.ts";
 import { nodeMetrics } from "./metrics-source.ts";
 
 export type { EmbeddedBroker } from "./edge/brokers.ts";
-export type { MetricsSource } from "./metrics-source.ts";
-export type { QueueDepth, QueueEvents } from "./queue-events.ts";
 
 export interface AutoscalingOptions {
   /** Which kinds are served now; `keda.sh/v1alpha1` is among them before the informers start. */

@@ -1,4 +1,5 @@
 // Events: what happened to an object, for whoever describes it. The same thing again is counted, not written anew.
+import { crc32 } from "node:zlib";
 import { kinds } from "../api/kinds.ts";
 import type { KubeObject } from "../api/object.ts";
 import type { Event } from "../api/types.generated.ts";
@@ -35,6 +36,7 @@ export interface EventRecorderOptions {
 /** Writes one after the other; an event that cannot be written is a line in the log and no more. */
 export function eventRecorder(options: EventRecorderOptions): EventRecorder {
   const { client, clock, log, component, host } = options;
+  const teller = crc32(component).toString(16);
   const remembered = new Map<string, Event>();
   let last: Promise<void> = Promise.resolve();
   let count = 0;
@@ -57,8 +59,8 @@ export function eventRecorder(options: EventRecorderOptions): EventRecorder {
         apiVersion: "v1",
         kind: "Event",
         metadata: {
-          // Unique by the moment and a counter, as clients of Kubernetes name theirs.
-          name: `${name}.${(clock.nowMs() * 1000 + (count % 1000)).toString(16)}`,
+          // Unique by the moment, a counter and who says it.
+          name: `${name}.${(clock.nowMs() * 1000 + (count % 1000)).toString(16)}${teller}`,
           namespace: namespace ?? "default",
         },
         involvedObject: {

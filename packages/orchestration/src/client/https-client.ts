@@ -24,6 +24,8 @@ export type HttpsClientOptions = Credentials & {
 const answerMs = 30_000;
 /** A watch that says nothing for so long is dead: the server sends bookmarks every minute. */
 const silenceMs = 150_000;
+/** A watch that is refused is over after this long, lest whoever watches lists in a tight loop. */
+const refusedMs = 1000;
 /** Objects are made by code that the compiler holds to their types. */
 const trusted = { fieldValidation: "Ignore" };
 
@@ -173,9 +175,13 @@ class Wire {
     };
     const listen = (response: IncomingMessage): void => {
       response.on("error", () => undefined); // it is closed then
-      response.once("close", end);
-      if (response.statusCode === 200) response.on("data", receive);
-      else response.resume();
+      if (response.statusCode === 200) {
+        response.on("data", receive).once("close", end);
+        return;
+      }
+      response.resume();
+      cancel();
+      cancel = this.#options.clock.after(refusedMs, end);
     };
     hears();
     this.#send("GET", path, undefined, gone.signal).then(listen, end);

@@ -113,6 +113,44 @@ test("volumes are folders that the environment names, and follow their config ma
   assert.match(await world.logs("web"), /^old1234app="web"-rw-------/);
 });
 
+test("a container is given the part of a volume that its mount names", async () => {
+  await using world = await NodeWorld.start();
+  const volumes = [{ name: "data", emptyDir: {} }];
+  const env = [{ name: "POD", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } }];
+  const mount = { name: "data", mountPath: "/data" };
+  const whole = {
+    ...sh("cat $VOLUME_DATA/logs/split/file", { volumeMounts: [mount] }),
+    name: "main",
+    image: "warrener/shell",
+  };
+  const part = {
+    ...sh("echo written > $VOLUME_DATA/file", {
+      env,
+      volumeMounts: [{ ...mount, subPathExpr: "logs/$(POD)" }],
+    }),
+    name: "setup",
+    image: "warrener/shell",
+  };
+  const spec = { volumes, restartPolicy: "Never", initContainers: [part] };
+  await world.run("split", [whole], spec);
+  await world.phase("split", "Succeeded");
+  assert.equal(await world.logs("split"), "written\n");
+});
+
+test("a volume of the downward API follows the labels of its pod", async () => {
+  await using world = await NodeWorld.start();
+  const items = [{ path: "labels", fieldRef: { fieldPath: "metadata.labels" } }];
+  const volumes = [{ name: "self", downwardAPI: { items } }];
+  const script = "echo up; while ! grep -q green $VOLUME_SELF/labels; do sleep 0.05; done";
+  const spec = { volumes, restartPolicy: "Never" };
+  await world.run("web", [sh(script)], spec, { labels: { color: "red" } });
+  await world.said("web", "up");
+  const pod = await world.client.get(kinds.pods, "default", "web");
+  const metadata = { ...pod.metadata, labels: { color: "green" } };
+  await world.client.update(kinds.pods, { ...pod, metadata });
+  await world.phase("web", "Succeeded");
+});
+
 test("a pod waits for the config map of its volume", async () => {
   await using world = await NodeWorld.start();
   const volumes = [{ name: "site", configMap: { name: "pages" } }];

@@ -45,6 +45,8 @@ export class BrokerCore {
   readonly replyChannels = new Map<string, Channel>();
   readonly serverProperties: FieldTable;
   readonly generateName: () => string;
+  /** Figures of queues may have changed: a turn of input has ended, a connection is gone, a message has died. */
+  onChange: () => void = () => undefined;
   /** Why publishers must wait, while they must. */
   blockedBy: string | undefined;
   /** The batch of the newest change of definitions. */
@@ -75,6 +77,7 @@ export class BrokerCore {
         this.definitionBatch = options.define(definition);
       },
       generateName: this.generateName,
+      changed: () => this.onChange(),
     };
   }
 
@@ -103,6 +106,7 @@ export class BrokerCore {
 
   connectionClosed(connection: Connection): void {
     if (this.connections.delete(connection)) this.counters.connectionsClosed += 1;
+    this.onChange();
   }
 
   channelClosed(channel: Channel): void {

@@ -100,6 +100,7 @@ export class Listener {
     connection.receive(octets, isLent);
     this.#broker.settle();
     this.#broker.relieveMemory();
+    this.#broker.onChange();
     if (store.pendingBytes <= pendingMaxBytes) return;
     socket.pause();
     this.#paused.add(socket);

@@ -1,4 +1,4 @@
-// `/metrics` over HTTP, as rabbitmq_prometheus serves it.
+// `/metrics` over HTTP, as rabbitmq_prometheus serves it, and `/queues/events`.
 import { statfsSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
@@ -7,6 +7,7 @@ import type { MetricsMode } from "../core/metrics/families.ts";
 import { metricsText } from "../core/metrics/metrics.ts";
 import type { MessageLog } from "./message-log/message-log.ts";
 import { processFigures } from "./process-figures.ts";
+import { QueueEvents } from "./queue-events.ts";
 
 // Not by `import`, which touches everything node:http exports and so loads its WebSocket client: 13 MiB that no broker needs.
 const { createServer } = process.getBuiltinModule("node:http");
@@ -32,8 +33,12 @@ export async function serveMetrics(
     readonly dataDir: string;
   },
 ): Promise<MetricsServer> {
+  const events = new QueueEvents(core);
   const server = createServer((request, response) => {
-    const mode = paths[new URL(request.url ?? "/", "http://localhost").pathname];
+    const { pathname } = new URL(request.url ?? "/", "http://localhost");
+    if (pathname === "/queues/events" && request.method === "GET")
+      return events.serve(request, response);
+    const mode = paths[pathname];
     if (mode === undefined || (request.method !== "GET" && request.method !== "HEAD")) {
       response.writeHead(404, { "content-type": "application/json" });
       response.end('{"error":"Object Not Found","reason":"Not Found"}');
@@ -60,6 +65,7 @@ export async function serveMetrics(
   return {
     port: (server.address() as AddressInfo).port,
     close: async () => {
+      events.close();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },

@@ -148,9 +148,7 @@ class Running<S extends StandardSchemaV1> implements RunningWorker {
     this.#options = options;
     this.#clock = clock;
     const { queue, name = queue, schema, handle, inbox = memoryInbox() } = definition;
-    this.name = `${name}-${randomBytes(2).toString("hex")}@${hostname()}:${process.pid}`.slice(
-      -255,
-    );
+    this.name = `${name}-${randomBytes(2).toString("hex")}@${hostOf()}:${process.pid}`.slice(-255);
     this.#link = new Link({
       url: options.url,
       name: this.name,
@@ -268,4 +266,9 @@ class Running<S extends StandardSchemaV1> implements RunningWorker {
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
+}
+
+/** A pod's own name, by which autoscaling tells its consumers apart, or the machine's. */
+function hostOf(): string {
+  return process.env["HOSTNAME"] ?? hostname();
 }

@@ -1,6 +1,6 @@
 // What a pod may be told about itself: fields of its object, and its resources (the downward API).
+import { milliValue, quantity, wholeValue } from "../../api/quantity.ts";
 import type { Container, Pod } from "../../api/types.generated.ts";
-import { quantity } from "./quantity.ts";
 
 export interface PodFacts {
   readonly pod: Pod;
@@ -52,6 +52,7 @@ export function resourceValue(
   const { limits = {}, requests = {} } = container.resources ?? {};
   const asked =
     which === "limits" ? (limits[name] ?? allocatable[name]) : (requests[name] ?? limits[name]);
-  const unit = quantity(divisor === undefined || divisor === "0" ? "1" : divisor);
-  return String(Math.ceil(quantity(asked ?? "0") / unit));
+  const unit = divisor === undefined || divisor === "0" ? "1" : divisor;
+  const value = name === "cpu" ? milliValue : wholeValue;
+  return String(Math.ceil(value(quantity(asked ?? "0")) / value(quantity(unit))));
 }

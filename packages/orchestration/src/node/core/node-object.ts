@@ -97,6 +97,11 @@ export function nodeStatus(
   };
 }
 
+/** Whether the API tells others that the node is there. */
+export function isReady(node: Node | undefined): boolean {
+  return node?.status?.conditions?.some((c) => c.type === "Ready" && c.status === "True") === true;
+}
+
 const healthy = [
   [
     "MemoryPressure",

@@ -25,7 +25,7 @@ import {
 
 export interface PodState {
   readonly containers: Readonly<Record<string, ContainerMemory>>;
-  /** Its folder, volumes and address: containers start only when they are there. */
+  /** Its folder, volumes and address, made by this agent: containers start only when they are there. */
   readonly preparation: "due" | "asked" | "done";
   /** When preparing is tried again. */
   readonly prepareAtMs?: number;
@@ -149,14 +149,11 @@ export function decidePod(pod: Pod, before: PodState, nowMs: number): PodDecisio
   const actions: PodAction[] = [];
   const stopping = isStopping(pod, state);
   if (stopping && state.stoppingSinceMs === undefined) state = { ...state, stoppingSinceMs: nowMs };
-  if (!stopping && state.preparation !== "done") {
-    const isDue = state.preparation === "due" && (state.prepareAtMs ?? 0) <= nowMs;
-    if (!isDue) return { state, actions, lookAtMs: soonest([...looks, state.prepareAtMs]) };
-    return {
-      state: { ...state, preparation: "asked" },
-      actions: [{ kind: "prepare" }],
-      lookAtMs: soonest(looks),
-    };
+  if (!stopping && !isDone(pod, state) && state.preparation === "due") {
+    if ((state.prepareAtMs ?? 0) <= nowMs) {
+      state = { ...state, preparation: "asked" };
+      actions.push({ kind: "prepare" });
+    } else looks.push(state.prepareAtMs);
   }
   for (const container of containersOf(pod)) {
     const context = {
@@ -234,6 +231,7 @@ function wishFor(pod: Pod, state: PodState, container: Container): Wish {
   const init = pod.spec.initContainers ?? [];
   const at = init.indexOf(container);
   if (isStopping(pod, state) || isDone(pod, state)) return wishAtEnd(pod, state, container);
+  if (state.preparation !== "done") return "keep";
   if (at === -1) return isInitialized(pod, state) ? "run" : "keep";
   if (isInitDone(state, container) && !isSidecar(container)) return "keep";
   return init.slice(0, at).every((each) => isInitDone(state, each)) ? "run" : "keep";

@@ -18,6 +18,8 @@ export interface PodPlace {
   readonly hostIp: string;
   /** Undefined until the pod has been prepared. */
   readonly podIp: string | undefined;
+  /** What keeps the node from going on with the pod. */
+  readonly trouble?: string | undefined;
 }
 
 export type Phase = "Pending" | "Running" | "Succeeded" | "Failed";
@@ -63,7 +65,7 @@ export function podStatus(
   const { init, main } = statusesOf(pod, state);
   const phase = phaseOf(pod, state);
   const ip = pod.spec.hostNetwork === true ? place.hostIp : place.podIp;
-  const { failure } = state;
+  const failure = state.failure ?? troubleOf(place);
   return {
     ...(current?.nominatedNodeName && { nominatedNodeName: current.nominatedNodeName }),
     phase,
@@ -79,6 +81,18 @@ export function podStatus(
   };
 }
 
+function troubleOf({ trouble }: PodPlace): PodState["failure"] {
+  return trouble === undefined ? undefined : { reason: "NodeWriteFailed", message: trouble };
+}
+
+/** What runs was prepared once, whatever this agent has done already. */
+function isPrepared(pod: Pod, state: PodState): boolean {
+  return (
+    state.preparation === "done" ||
+    containersOf(pod).some((each) => isRunning(memoryOf(state, each)))
+  );
+}
+
 type Verdict = Pick<PodCondition, "reason" | "message"> & { readonly isTrue: boolean };
 
 function conditions(
@@ -91,7 +105,7 @@ function conditions(
   const containersReady = containersReadyOf(pod, state, phase);
   const own: Readonly<Record<string, Verdict>> = {
     PodReadyToStartContainers: {
-      isTrue: state.preparation === "done" && phase !== "Succeeded" && phase !== "Failed",
+      isTrue: isPrepared(pod, state) && phase !== "Succeeded" && phase !== "Failed",
     },
     Initialized: initializedOf(pod, state, phase),
     Ready: readyOf(pod, containersReady, current),

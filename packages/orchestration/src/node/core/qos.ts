@@ -1,6 +1,6 @@
 // Which quality of service a pod is promised (core/v1 PodStatus.qosClass).
+import { compare, quantity } from "../../api/quantity.ts";
 import type { PodSpec } from "../../api/types.generated.ts";
-import { quantity } from "./quantity.ts";
 
 const resources = ["cpu", "memory"] as const;
 
@@ -11,13 +11,13 @@ export function qosClass(spec: PodSpec): "Guaranteed" | "Burstable" | "BestEffor
     requests: of?.requests ?? {},
   }));
   const asked = (of: Readonly<Record<string, string>>): boolean =>
-    resources.some((name) => of[name] !== undefined && quantity(of[name]) > 0);
+    resources.some((name) => of[name] !== undefined && quantity(of[name]).nanos > 0n);
   if (!all.some(({ limits, requests }) => asked(limits) || asked(requests))) return "BestEffort";
   const isGuaranteed = all.every(({ limits, requests }) =>
     resources.every((name) => {
       const limit = limits[name];
       if (limit === undefined) return false;
-      return quantity(requests[name] ?? limit) === quantity(limit);
+      return compare(quantity(requests[name] ?? limit), quantity(limit)) === 0;
     }),
   );
   return isGuaranteed ? "Guaranteed" : "Burstable";

@@ -1,15 +1,16 @@
 // From a container of a manifest to a process that can be started: program, environment, folder, user, limits.
 import { join } from "node:path";
+import { milliValue, quantity, wholeValue } from "../../api/quantity.ts";
 import type { Container, Pod } from "../../api/types.generated.ts";
 import { ContainerConfigError, containerEnv } from "../core/env.ts";
 import { expand } from "../core/expansion.ts";
 import type { PodFacts } from "../core/field-ref.ts";
 import { commandLine, imageOf } from "../core/image.ts";
-import { quantity } from "../core/quantity.ts";
 import { serviceEnv } from "../core/service-env.ts";
 import { volumeVariable } from "../core/volume-files.ts";
 import type { PodFolder } from "./pod-folder.ts";
 import type { ContainerLimits, ContainerSpec } from "./runtime.ts";
+import { volumePlaces } from "./volume-places.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 export interface Launch {
@@ -39,12 +40,17 @@ export function containerSpec(launch: Launch): ContainerSpec {
   const instance = folder.makeInstance(container.name, restartCount);
   const facts: PodFacts = { pod, podIp, hostIp, allocatable };
   const base = { ...baseEnv(launch, instance), ...image.env };
-  const env = containerEnv(
-    container,
-    facts,
-    (kind, name) => textOf(references.data({ kind, namespace, name })),
-    base,
+  const envOver = (from: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+    containerEnv(
+      container,
+      facts,
+      (kind, name) => textOf(references.data({ kind, namespace, name })),
+      from,
+    );
+  const places = volumePlaces(pod, container, launch.volumes, (text) =>
+    expand(text, envOver(base)),
   );
+  const env = envOver({ ...volumeEnv(places), ...base });
   const command = commandLine(container, image).map((word) => expand(word, env));
   if (command.length === 0) throw new ContainerConfigError("no command specified");
   return {
@@ -72,7 +78,7 @@ function textOf(
 }
 
 function baseEnv(
-  { pod, container, podIp, volumes, context }: Launch,
+  { pod, podIp, context }: Launch,
   instance: string,
 ): Readonly<Record<string, string>> {
   const { namespace = "", name = "" } = pod.metadata;
@@ -80,21 +86,19 @@ function baseEnv(
     const value = process.env[each];
     return value === undefined ? [] : [[each, value] as const];
   });
-  const places = Object.entries(volumes).map(([volume, place]) => {
-    const mount = container.volumeMounts?.find((each) => each.name === volume);
-    return [
-      volumeVariable(volume),
-      mount?.subPath === undefined ? place : join(place, mount.subPath),
-    ] as const;
-  });
   return {
     ...Object.fromEntries(own),
     HOSTNAME: pod.spec.hostname ?? name,
     WARRENER_POD_IP: podIp,
     TERMINATION_LOG: terminationLog(instance),
-    ...Object.fromEntries(places),
     ...(pod.spec.enableServiceLinks !== false && serviceEnv(context.services(namespace))),
   };
+}
+
+function volumeEnv(places: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(places).map(([volume, place]) => [volumeVariable(volume), place]),
+  );
 }
 
 /** Where an instance may say why it ended (core/v1 Container.terminationMessagePath, without a mount). */
@@ -105,8 +109,8 @@ export function terminationLog(instance: string): string {
 export function limitsOf({ resources }: Container): ContainerLimits {
   const { memory, cpu } = resources?.limits ?? {};
   return {
-    ...(memory !== undefined && { memoryBytes: quantity(memory) }),
-    ...(cpu !== undefined && { cpuCores: quantity(cpu) }),
+    ...(memory !== undefined && { memoryBytes: wholeValue(quantity(memory)) }),
+    ...(cpu !== undefined && { cpuCores: milliValue(quantity(cpu)) / 1000 }),
   };
 }
 

@@ -162,9 +162,13 @@ export class LogFile {
   #note(atMs: number): void {
     const current = segmentsOf(this.path).at(-1);
     if (current === undefined || current.end <= this.#end) return;
-    this.#end = current.end;
-    appendFileSync(`${this.path}.index`, `${current.end} ${atMs}\n`);
-    if (current.end - current.start > this.#limits.fileBytesMax) this.#rotate(current);
+    try {
+      appendFileSync(`${this.path}.index`, `${current.end} ${atMs}\n`);
+      this.#end = current.end;
+      if (current.end - current.start > this.#limits.fileBytesMax) this.#rotate(current);
+    } catch {
+      // A full disk: the log goes on as far as the process can write it, and is noted when it grows again.
+    }
   }
 
   /** The process holds the file open for appending, so its content moves and the file stays. What it writes in between is lost. */

@@ -5,6 +5,7 @@ import { type Client, isReason } from "../../client/client.ts";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import { isMirrorOf, mirrorPod } from "../core/static-pod.ts";
+import { removePod } from "./pod-removal.ts";
 
 const retryMs = 1000;
 
@@ -58,15 +59,7 @@ export class Mirrors {
     }
   }
 
-  async remove({ metadata }: Pod): Promise<void> {
-    const { namespace, name = "", uid = "" } = metadata;
-    try {
-      await this.#options.client.delete(kinds.pods, namespace, name, {
-        gracePeriodSeconds: 0,
-        preconditions: { uid },
-      });
-    } catch (error) {
-      if (!isReason(error, "NotFound") && !isReason(error, "Conflict")) throw error;
-    }
+  async remove(mirror: Pod): Promise<void> {
+    await removePod(this.#options.client, mirror);
   }
 }

@@ -52,9 +52,9 @@ export interface NodeAgentOptions {
 export interface NodeAgent {
   readonly name: string;
   readonly streams: NodeStreams;
-  /** Pods that run here whatever the API server says: all of them, each time. */
+  /** Pods that run here whatever the API server says: all of them, each time; those that others rely on first. */
   setStaticPods(pods: readonly Pod[]): void;
-  /** @param how `leave`: processes go on and are found again; `terminate`: they are ended first, their objects stay */
+  /** @param how `leave`: processes go on and are found again; `terminate`: they are ended first, what others rely on last; their objects stay */
   stop(how: { readonly pods: "leave" | "terminate" }): Promise<void>;
 }
 
@@ -99,9 +99,13 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   await Promise.all([services.start(), pods.start()]);
   const workers = new PodWorkers({ context, nodeName: name, pods, node: () => registration.node });
   workers.start();
-  const stopPruning = everySoOften(clock, pruneMs, () =>
-    pruneLogs(node.logs, options.logsBytesMax ?? logsBytesMaxDefault, workers.logFolders()),
-  );
+  const stopPruning = everySoOften(clock, pruneMs, () => {
+    try {
+      pruneLogs(node.logs, options.logsBytesMax ?? logsBytesMaxDefault, workers.logFolders());
+    } catch (error) {
+      log.warn("logs not pruned", { error: String(error) });
+    }
+  });
   return {
     name,
     streams: nodeStreams({

@@ -3,9 +3,10 @@ import { isDeepStrictEqual } from "node:util";
 import { kinds } from "../../api/kinds.ts";
 import type { Lease, Node } from "../../api/types.generated.ts";
 import { type Client, change, isReason } from "../../client/client.ts";
+import { Informer } from "../../client/informer.ts";
 import { type Clock, microTimestamp } from "../../clock.ts";
 import type { Log } from "../../log.ts";
-import { type NodeFacts, newNode, nodeLabels, nodeStatus } from "../core/node-object.ts";
+import { isReady, type NodeFacts, newNode, nodeLabels, nodeStatus } from "../core/node-object.ts";
 
 export interface LeaseTimes {
   readonly renewMs: number;
@@ -27,20 +28,29 @@ export interface NodeRegistrationOptions {
 }
 
 export class NodeRegistration {
-  /** As the API had it last. */
+  /** As it was written last; undefined while it is not there. */
   node: Node | undefined;
   readonly #options: NodeRegistrationOptions;
+  /** Hears what others do to the node: it was given up, or deleted. */
+  readonly #nodes: Informer<Node>;
   #lease: Lease | undefined;
   #statusAtMs = Number.NEGATIVE_INFINITY;
   #cancel: () => void = () => undefined;
   #isStopped = false;
 
   constructor(options: NodeRegistrationOptions) {
+    const { client, clock, facts } = options;
     this.#options = options;
+    const fieldSelector = `metadata.name=${facts.name}`;
+    this.#nodes = new Informer(client, kinds.nodes, clock, { fieldSelector });
   }
 
   /** Resolves when the node is registered. */
   async start(): Promise<void> {
+    await this.#nodes.start();
+    this.#nodes.onChange(({ object }) => {
+      if (object === undefined) this.node = undefined;
+    });
     await this.#beat();
     this.#again();
   }
@@ -48,6 +58,7 @@ export class NodeRegistration {
   stop(): void {
     this.#isStopped = true;
     this.#cancel();
+    this.#nodes.stop();
   }
 
   #again(): void {
@@ -63,11 +74,17 @@ export class NodeRegistration {
   async #beat(): Promise<void> {
     const { clock } = this.#options;
     const nowMs = clock.nowMs();
-    if (this.node === undefined || nowMs - this.#statusAtMs >= statusMs) {
+    if (this.#isStatusDue(nowMs)) {
       await this.#register(nowMs);
       this.#statusAtMs = nowMs;
     }
     await this.#renew(nowMs);
+  }
+
+  /** Whoever takes the node for lost, or has deleted it, is told otherwise with the next beat. */
+  #isStatusDue(nowMs: number): boolean {
+    const { facts } = this.#options;
+    return nowMs - this.#statusAtMs >= statusMs || !isReady(this.#nodes.get(undefined, facts.name));
   }
 
   async #register(nowMs: number): Promise<void> {
@@ -104,9 +121,8 @@ export class NodeRegistration {
     try {
       this.#lease = await this.#written(client, now);
     } catch (error) {
-      // Somebody took it away or wrote it: look again next time, and whether the node itself is still there.
+      // Somebody took it away or wrote it: look again next time.
       this.#lease = undefined;
-      this.node = undefined;
       if (!isReason(error, "NotFound") && !isReason(error, "Conflict")) throw error;
     }
   }

@@ -30,6 +30,8 @@ export function nodeFolder(directory: string): NodeFolder {
 export class PodFolder {
   readonly path: string;
   readonly logs: string;
+  /** Why the newest record is not on disk. */
+  trouble: string | undefined;
   #written = "";
 
   constructor(node: NodeFolder, { metadata }: Pod) {
@@ -70,15 +72,24 @@ export class PodFolder {
       if (name.startsWith(`${restartCount}.log`)) rmSync(join(folder, name), { force: true });
   }
 
-  /** Writes it down if it has changed; a crash leaves the old record or the new one. */
-  write(record: PodRecord): void {
+  /** Writes it down if it has changed; a crash leaves the old record or the new one. @returns whether it is on disk */
+  write(record: PodRecord): boolean {
     const text = JSON.stringify(record);
-    if (text === this.#written) return;
+    try {
+      if (text !== this.#written) this.#replace(text);
+      this.#written = text;
+      this.trouble = undefined;
+    } catch (error) {
+      this.trouble = `the node cannot write to its folder: ${String(error)}`;
+    }
+    return this.trouble === undefined;
+  }
+
+  #replace(text: string): void {
     mkdirSync(this.path, { recursive: true });
     const path = join(this.path, "pod.json");
     writeFileSync(`${path}.new`, text, { mode: 0o600 });
     renameSync(`${path}.new`, path);
-    this.#written = text;
   }
 
   remove(): void {

@@ -1,10 +1,11 @@
 // What a pod needs before its containers start: an address, what it refers to, its volumes; and that volumes stay up to date.
 import type { Pod } from "../../api/types.generated.ts";
 import { envReferences } from "../core/env.ts";
+import { limitsRemark } from "../core/limits-remark.ts";
 import { containersOf } from "../core/pod-state.ts";
 import { volumeReferences } from "../core/volume-files.ts";
-import { limitsOf } from "./container-launch.ts";
 import type { PodFolder } from "./pod-folder.ts";
+import type { ContainerRuntime } from "./runtime.ts";
 import { makeVolumes, tokenRenewalMs } from "./volumes.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
@@ -19,7 +20,8 @@ export class PodPreparation {
   readonly #folder: PodFolder;
   readonly #onChange: () => void;
   #failures = 0;
-  #isToldOnce = false;
+  #isMade = false;
+  #isStopped = false;
   #cancelRenewal: () => void = () => undefined;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -38,6 +40,7 @@ export class PodPreparation {
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.#cancelRenewal();
     this.#context.references.release(this.#folder.path);
   }
@@ -53,6 +56,10 @@ export class PodPreparation {
       ];
       const all = referred.map((each) => ({ ...each, namespace }));
       await references.hold(this.#folder.path, all, this.#onChange);
+      if (this.#isStopped) {
+        references.release(this.#folder.path);
+        return undefined;
+      }
       const facts = { pod, podIp: this.podIp, hostIp, allocatable };
       const sources = {
         facts,
@@ -68,25 +75,24 @@ export class PodPreparation {
         "FailedMount",
         error instanceof Error ? error.message : String(error),
       );
-      return Math.min(retryMs * 2 ** (this.#failures - 1), retryMsMax);
+      const retryInMs = Math.min(retryMs * 2 ** (this.#failures - 1), retryMsMax);
+      if (this.#isMade) this.#prepareIn(retryInMs, pod);
+      return retryInMs;
     }
     this.#failures = 0;
-    this.#renewTokens(pod);
-    this.#tellOnce(pod);
+    this.#isMade = true;
+    this.#prepareIn(tokenRenewalMs(pod), pod);
     return undefined;
   }
 
-  #renewTokens(pod: Pod): void {
+  #prepareIn(ms: number | undefined, pod: Pod): void {
     this.#cancelRenewal();
-    const ms = tokenRenewalMs(pod);
-    if (ms !== undefined)
+    if (ms !== undefined && !this.#isStopped)
       this.#cancelRenewal = this.#context.clock.after(ms, () => void this.prepare(pod));
   }
 
-  /** What the manifest asks for and this node does otherwise. */
-  #tellOnce(pod: Pod): void {
-    if (this.#isToldOnce) return;
-    this.#isToldOnce = true;
+  /** Says what the manifest asks for and this node does otherwise. */
+  tell(pod: Pod): void {
     const { events, runtime } = this.#context;
     const mounts = containersOf(pod).flatMap(({ volumeMounts = [] }) =>
       volumeMounts.map(({ name, mountPath }) => `${mountPath} is at ${this.volumes[name]}`),
@@ -95,17 +101,11 @@ export class PodPreparation {
       const message = `processes share this machine's files, so nothing is mounted: ${[...new Set(mounts)].join(", ")} (also in the environment as VOLUME_<NAME>)`;
       events.event(pod, "Normal", "VolumesNotMounted", message);
     }
-    const limits = containersOf(pod).flatMap((each) => Object.keys(limitsOf(each)));
-    const unkept = (["memoryBytes", "cpuCores"] as const).filter(
-      (each) => limits.includes(each) && !runtime.enforced.has(each),
-    );
-    if (unkept.length === 0) return;
-    const names = unkept.map((each) => (each === "cpuCores" ? "cpu" : "memory"));
-    events.event(
-      pod,
-      "Warning",
-      "LimitsNotEnforced",
-      `this node cannot enforce limits on ${names.join(" and ")}: no control groups that it may write`,
-    );
+    const remark = limitsRemark(containersOf(pod), enforcedResources(runtime.enforced));
+    if (remark !== undefined) events.event(pod, remark.type, remark.reason, remark.message);
   }
+}
+
+function enforcedResources(limits: ContainerRuntime["enforced"]): ReadonlySet<string> {
+  return new Set([...limits].map((each) => (each === "cpuCores" ? "cpu" : "memory")));
 }

@@ -1,7 +1,7 @@
 // Runs one pod: asks the core what to do, does it, and tells the core what came of it.
-import { kinds } from "../../api/kinds.ts";
+import { isDeepStrictEqual } from "node:util";
+import type { ObjectMeta } from "../../api/object.ts";
 import type { Container, Pod, PodStatus } from "../../api/types.generated.ts";
-import { isReason } from "../../client/client.ts";
 import { type ContainerEvent, isRunning } from "../core/container-memory.ts";
 import { durableState } from "../core/durable-state.ts";
 import {
@@ -17,6 +17,7 @@ import { podStatus } from "../core/pod-status.ts";
 import { ContainerRunner } from "./container-runner.ts";
 import { PodFolder, type PodRecord } from "./pod-folder.ts";
 import { PodPreparation } from "./pod-preparation.ts";
+import { removePod } from "./pod-removal.ts";
 import { StatusWriter } from "./status-writer.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
@@ -31,7 +32,8 @@ export interface PodWorkerOptions {
   readonly onFinished: (worker: PodWorker) => unknown;
 }
 
-const finishRetryMs = 1000;
+/** How soon is tried again what the disk or the API refused. */
+const retryMs = 1000;
 
 export class PodWorker {
   readonly folder: PodFolder;
@@ -43,6 +45,7 @@ export class PodWorker {
   #state: PodState;
   #cancelLook: () => void = () => undefined;
   #isFinishing = false;
+  #isTold: boolean;
   #onSuspended: (() => void) | undefined;
   #isLeft = false;
 
@@ -53,6 +56,7 @@ export class PodWorker {
     this.#pod = pod;
     this.folder = new PodFolder(context.node, pod);
     this.#state = record?.state ?? newPodState(clock.nowMs());
+    this.#isTold = this.#state.preparation === "done";
     if (record?.podIp !== undefined) context.addresses.reserve(this.uid, record.podIp);
     this.#preparation = new PodPreparation(context, this.folder, () => this.#referencesChanged());
     this.#preparation.podIp = record?.podIp;
@@ -89,7 +93,7 @@ export class PodWorker {
 
   status(current: PodStatus | undefined): PodStatus {
     const { clock, hostIp } = this.#options.context;
-    const place = { hostIp, podIp: this.#preparation.podIp };
+    const place = { hostIp, podIp: this.#preparation.podIp, trouble: this.folder.trouble };
     return podStatus(this.#pod, this.#state, place, current, clock.nowMs());
   }
 
@@ -101,16 +105,19 @@ export class PodWorker {
       const containers = { ...this.#state.containers, [container.name]: next };
       this.#state = { ...this.#state, containers };
     }
-    if (this.#state.preparation === "asked") this.#state = { ...this.#state, preparation: "due" };
-    if (this.#state.preparation === "done") void this.#prepare();
+    const { prepareAtMs: _, ...state } = this.#state;
+    this.#state = { ...state, preparation: "due" };
     this.look();
   }
 
   /** @param pod as it is now; undefined when nobody asks for it any more */
   update(pod: Pod | undefined): void {
+    const { metadata } = this.#pod;
     if (pod === undefined) this.#state = { ...this.#state, isUnwanted: true };
     else this.#pod = pod;
     this.look();
+    // Volumes of the downward API follow them.
+    if (pod !== undefined && !hasSameMarks(metadata, pod.metadata)) this.#prepareAgain();
   }
 
   /** Its object in the API has changed, or is another one. */
@@ -142,14 +149,21 @@ export class PodWorker {
     if (this.#isLeft || this.#isFinishing) return;
     const { clock } = this.#options.context;
     const { state, actions, lookAtMs } = decidePod(this.#pod, this.#state, clock.nowMs());
+    const isWritten = this.#write(state);
+    this.#lookAt(isWritten ? lookAtMs : clock.nowMs() + retryMs);
+    // A process that is on no record would be nobody's; what ends something needs none.
+    if (!isWritten && actions.some(isBeginning)) return this.tell();
     this.#state = state;
-    this.#write();
     for (const action of actions) this.#perform(action);
-    this.#cancelLook();
-    if (lookAtMs !== undefined)
-      this.#cancelLook = clock.after(Math.max(0, lookAtMs - clock.nowMs()), () => this.look());
     if (state.isSuspended !== true) this.tell();
     else if (!this.#isBusy()) this.#onSuspended?.();
+  }
+
+  #lookAt(atMs: number | undefined): void {
+    const { clock } = this.#options.context;
+    this.#cancelLook();
+    if (atMs !== undefined)
+      this.#cancelLook = clock.after(Math.max(0, atMs - clock.nowMs()), () => this.look());
   }
 
   #isBusy(): boolean {
@@ -162,12 +176,10 @@ export class PodWorker {
     this.look();
   }
 
-  #write(): void {
-    this.folder.write({
-      pod: this.#pod,
-      state: durableState(this.#state),
-      podIp: this.#preparation.podIp,
-    });
+  /** @returns whether it is on disk */
+  #write(state: PodState): boolean {
+    const { podIp } = this.#preparation;
+    return this.folder.write({ pod: this.#pod, state: durableState(state), podIp });
   }
 
   #perform(action: PodAction): void {
@@ -201,6 +213,8 @@ export class PodWorker {
     const retryInMs = await this.#preparation.prepare(this.#pod);
     if (this.#isLeft || !isFirst) return;
     const { clock } = this.#options.context;
+    if (retryInMs === undefined && !this.#isTold) this.#preparation.tell(this.#pod);
+    this.#isTold ||= retryInMs === undefined;
     this.#state =
       retryInMs === undefined
         ? { ...this.#state, preparation: "done" }
@@ -213,7 +227,7 @@ export class PodWorker {
     if (this.#isLeft) return;
     const { prepareAtMs: _, ...state } = this.#state;
     this.#state = state;
-    if (state.preparation === "done") void this.#prepare();
+    this.#prepareAgain();
     for (const { name } of containersOf(this.#pod)) {
       const { restartCount } = memoryOf(this.#state, { name });
       this.#observe({ kind: "retry", container: name, restartCount });
@@ -221,31 +235,39 @@ export class PodWorker {
     this.look();
   }
 
+  #prepareAgain(): void {
+    if (!this.#isLeft && this.#state.preparation === "done") void this.#prepare();
+  }
+
   async #finish(): Promise<void> {
     if (this.#isFinishing) return;
     this.#isFinishing = true;
-    const { client, clock, addresses } = this.#options.context;
-    const { namespace, name = "", uid = "" } = this.#pod.metadata;
+    const { client, clock, log, addresses } = this.#options.context;
+    const { name, uid } = this.#pod.metadata;
     await this.#writer.flush();
     if (this.#isLeft) return;
     const target = this.#options.target();
-    if (target?.metadata.uid === uid) {
-      try {
-        await client.delete(kinds.pods, namespace, name, {
-          gracePeriodSeconds: 0,
-          preconditions: { uid },
-        });
-      } catch (error) {
-        if (!isReason(error, "NotFound") && !isReason(error, "Conflict")) {
-          this.#isFinishing = false;
-          clock.after(finishRetryMs, () => this.look());
-          return;
-        }
-      }
+    try {
+      if (target?.metadata.uid === uid) await removePod(client, this.#pod);
+    } catch (error) {
+      log.warn("pod not removed", { pod: name, error: String(error) });
+      this.#isFinishing = false;
+      clock.after(retryMs, () => this.look());
+      return;
     }
     this.leave();
-    addresses.release(uid);
+    addresses.release(this.uid);
     this.folder.remove();
     this.#options.onFinished(this);
   }
+}
+
+function isBeginning(action: PodAction): boolean {
+  return (
+    action.kind === "prepare" || (action.kind === "container" && action.action.kind === "start")
+  );
+}
+
+function hasSameMarks(a: ObjectMeta, b: ObjectMeta): boolean {
+  return isDeepStrictEqual(a.labels, b.labels) && isDeepStrictEqual(a.annotations, b.annotations);
 }

@@ -2,6 +2,7 @@
 import type { Node, Pod } from "../../api/types.generated.ts";
 import { type Change, type Informer, keyOf } from "../../client/informer.ts";
 import { isStaticPod } from "../core/pod-state.ts";
+import { shutdownOrder } from "../core/shutdown-order.ts";
 import { isMirror, isMirrorOf, staticPod } from "../core/static-pod.ts";
 import { Mirrors } from "./mirrors.ts";
 import { type PodRecord, readPodRecords } from "./pod-folder.ts";
@@ -21,7 +22,7 @@ export class PodWorkers {
   readonly #workers = new Map<string, PodWorker>();
   readonly #mirrors: Mirrors;
   #records: ReadonlyMap<string, PodRecord> = new Map();
-  /** Undefined until they are set: nothing is ended before. */
+  /** In the order of their setting; undefined until they are set: nothing is ended before. */
   #static: ReadonlyMap<string, Pod> | undefined;
   #stopListening: () => void = () => undefined;
 
@@ -77,11 +78,15 @@ export class PodWorkers {
     return new Set([...this.#workers.values()].map(({ folder }) => folder.logs));
   }
 
-  /** Ends everything that runs, and waits for it. */
+  /** Ends everything that runs, what others rely on last, and waits for it. */
   async terminate(): Promise<void> {
     this.#stopListening();
     this.#mirrors.stop();
-    await Promise.all([...this.#workers.values()].map((worker) => worker.suspend()));
+    const running = [...this.#workers.values()].map(({ pod }) => pod);
+    for (const group of shutdownOrder(running, [...(this.#static?.values() ?? [])]))
+      await Promise.all(
+        group.map(async ({ metadata }) => this.#workers.get(metadata.uid ?? "")?.suspend()),
+      );
   }
 
   /** Lets go of everything. */

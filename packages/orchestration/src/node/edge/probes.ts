@@ -1,10 +1,10 @@
 // Asking a container how it is: a command, an HTTP request, a connection, or gRPC's health service.
 import { request as httpRequest } from "node:http";
-import { connect as http2Connect } from "node:http2";
 import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
 import { Writable } from "node:stream";
 import type { Container, HTTPGetAction, Probe } from "../../api/types.generated.ts";
+import { askHealth } from "./grpc-health.ts";
 import type { RunningContainer } from "./runtime.ts";
 
 export interface ProbeTarget {
@@ -41,7 +41,7 @@ async function ask(probe: Probe, target: ProbeTarget, signal: AbortSignal): Prom
   if (tcpSocket !== undefined)
     return dial(tcpSocket.host ?? podIp, portNumber(container, tcpSocket.port), signal);
   if (grpc !== undefined)
-    return grpcHealth(`http://${podIp}:${grpc.port}`, grpc.service ?? "", signal);
+    return askHealth(`http://${podIp}:${grpc.port}`, grpc.service ?? "", signal);
   return { ok: false, output: "the probe says not what to ask" };
 }
 
@@ -116,35 +116,4 @@ async function dial(host: string, port: number, signal: AbortSignal): Promise<An
     socket.on("error", reject);
   });
   return { ok: true, output: "" };
-}
-
-/** grpc.health.v1.Health/Check; the messages are one string and one number, so they are written by hand. */
-async function grpcHealth(origin: string, service: string, signal: AbortSignal): Promise<Answer> {
-  const name = Buffer.from(service);
-  const message =
-    name.length === 0 ? name : Buffer.concat([Buffer.from([0x0a, name.length]), name]);
-  const frame = Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]);
-  const session = http2Connect(origin);
-  try {
-    const answer = await new Promise<Buffer>((resolve, reject) => {
-      const chunks: Buffer[] = [];
-      session.on("error", reject);
-      signal.addEventListener("abort", () => reject(new Error("timeout")), { once: true });
-      const stream = session.request({
-        ":method": "POST",
-        ":path": "/grpc.health.v1.Health/Check",
-        "content-type": "application/grpc",
-        te: "trailers",
-      });
-      stream.on("data", (chunk: Buffer) => chunks.push(chunk));
-      stream.on("end", () => resolve(Buffer.concat(chunks)));
-      stream.on("error", reject);
-      stream.end(frame);
-    });
-    // Five octets of framing, then field 1 as a varint: SERVING is 1.
-    const isServing = answer[5] === 0x08 && answer[6] === 1;
-    return { ok: isServing, output: isServing ? "" : "service unhealthy" };
-  } finally {
-    session.destroy();
-  }
 }

@@ -4,6 +4,7 @@ import { chownSync, closeSync, openSync, readFileSync, writeFileSync } from "nod
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../../clock.ts";
+import { spawnRefusal } from "../core/spawn-refusal.ts";
 import { type Cgroups, joinCgroup } from "./cgroup.ts";
 import {
   ContainerProcess,
@@ -108,6 +109,8 @@ async function spawnSupervisor(spec: ContainerSpec): Promise<Spawned> {
     await new Promise<void>((resolve, reject) => {
       child.once("spawn", resolve);
       child.once("error", reject);
+    }).catch((cause: unknown) => {
+      throw new Error(spawnRefusal(cause as NodeJS.ErrnoException), { cause });
     });
     return { child, closeInput: input?.close };
   } catch (error) {

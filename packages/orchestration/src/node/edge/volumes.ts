@@ -1,5 +1,5 @@
 // A pod's volumes as folders on this machine.
-import { chmodSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, type Stats, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { kinds } from "../../api/kinds.ts";
 import type { KubeObject } from "../../api/object.ts";
@@ -74,7 +74,25 @@ function shared(place: string): string {
   return place;
 }
 
-function makeHostPath(path: string, type: string): string {
+const hostPathTypes: Readonly<Record<string, (stat: Stats) => boolean>> = {
+  Directory: (stat) => stat.isDirectory(),
+  DirectoryOrCreate: (stat) => stat.isDirectory(),
+  File: (stat) => stat.isFile(),
+  FileOrCreate: (stat) => stat.isFile(),
+  Socket: (stat) => stat.isSocket(),
+  CharDevice: (stat) => stat.isCharacterDevice(),
+  BlockDevice: (stat) => stat.isBlockDevice(),
+};
+
+/** Such as `character device`. */
+function nounOf(type: string): string {
+  const bare = type.replace("OrCreate", "");
+  if (!bare.endsWith("Device")) return bare.toLowerCase();
+  return bare === "CharDevice" ? "character device" : "block device";
+}
+
+/** @param type empty for whatever is there, or is not @throws VolumeError when something else is there */
+export function makeHostPath(path: string, type: string): string {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined && type === "DirectoryOrCreate")
     mkdirSync(path, { recursive: true, mode: 0o755 });
@@ -82,12 +100,10 @@ function makeHostPath(path: string, type: string): string {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, "", { flag: "a", mode: 0o644 });
   }
-  const isThere = statSync(path, { throwIfNoEntry: false });
-  const isWrong =
-    (type.startsWith("Directory") && isThere?.isDirectory() !== true) ||
-    (type.startsWith("File") && isThere?.isFile() !== true) ||
-    (type === "Socket" && isThere?.isSocket() !== true);
-  if (isWrong) throw new VolumeError(`hostPath type check failed: ${path} is not a ${type}`);
+  const isType = hostPathTypes[type];
+  const there = statSync(path, { throwIfNoEntry: false });
+  if (isType !== undefined && (there === undefined || !isType(there)))
+    throw new VolumeError(`hostPath type check failed: ${path} is not a ${nounOf(type)}`);
   return path;
 }
 

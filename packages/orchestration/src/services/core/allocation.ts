@@ -77,7 +77,7 @@ function keptPort(port: ServicePort, given: ServiceSpec, old: ServiceSpec): Serv
   const before = old.ports?.find(
     (each) => each.port === port.port && (each.protocol ?? "TCP") === (port.protocol ?? "TCP"),
   );
-  if (port.nodePort !== undefined && port.nodePort !== 0) {
+  if ((port.nodePort ?? 0) !== 0) {
     const isLeftOver = !wantsNodePorts(given) && before?.nodePort === port.nodePort;
     return isLeftOver ? withoutNodePort(port) : port;
   }
@@ -90,16 +90,18 @@ function withoutNodePort(port: ServicePort): ServicePort {
   return rest;
 }
 
+/** What a Service without an address of its own has nothing of. */
+const ofAddresses: ReadonlySet<string> = new Set([
+  "clusterIP",
+  "clusterIPs",
+  "ipFamilies",
+  "ipFamilyPolicy",
+  "internalTrafficPolicy",
+]);
+
 function withoutAddress(service: Service): Service {
-  const {
-    clusterIP: _,
-    clusterIPs: __,
-    ipFamilies: ___,
-    ipFamilyPolicy: ____,
-    internalTrafficPolicy: _____,
-    ...spec
-  } = service.spec;
-  return { ...service, spec };
+  const kept = Object.entries(service.spec).filter(([name]) => !ofAddresses.has(name));
+  return { ...service, spec: Object.fromEntries(kept) };
 }
 
 function withAddress(
@@ -157,8 +159,8 @@ function withNodePorts(
   const own = new Set<number>(nodePortsOf(spec));
   const causes: StatusCause[] = [];
   const ports = spec.ports?.map((port, i) => {
-    const { nodePort } = port;
-    if (nodePort !== undefined) {
+    const { nodePort = 0 } = port;
+    if (nodePort !== 0) {
       const why = nodePortProblem(spec, nodePort, nodePorts);
       if (why !== undefined) causes.push(nodePortCause(i, nodePort, why));
       return port;
@@ -201,7 +203,7 @@ function hasAddress({ clusterIP = "", type }: ServiceSpec): boolean {
 }
 
 function nodePortsOf({ ports = [] }: ServiceSpec): readonly number[] {
-  return ports.flatMap(({ nodePort }) => (nodePort === undefined ? [] : [nodePort]));
+  return ports.flatMap(({ nodePort = 0 }) => (nodePort === 0 ? [] : [nodePort]));
 }
 
 function keyOf({ metadata }: Service): string {

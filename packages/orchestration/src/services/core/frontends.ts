@@ -28,11 +28,11 @@ export function frontendsOf(
   const seconds = sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800;
   const affinityMs = sessionAffinity === "ClientIP" ? seconds * 1000 : undefined;
   return carried(spec).flatMap((port) => {
-    const { name = "", nodePort } = port;
+    const { name = "", nodePort = 0 } = port;
     const endpoints = endpointsOf(name, slices);
     const hosts: readonly Address[] = [
       ...(isServiceAddress(clusterIP) ? [{ host: clusterIP, port: port.port }] : []),
-      ...(nodePort === undefined ? [] : [{ host: nodePortHost, port: nodePort }]),
+      ...(nodePort === 0 ? [] : [{ host: nodePortHost, port: nodePort }]),
     ];
     return hosts.map((listen) => ({ listen, endpoints, affinityMs }));
   });

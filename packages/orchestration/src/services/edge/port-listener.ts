@@ -23,6 +23,8 @@ export class PortListener {
     this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
     this.#server.maxConnections = connectionsMax;
     this.#server.on("connection", (client) => void this.#carry(client));
+    // Accepting fails while the process has no descriptor left: the next connection may find one.
+    this.#server.on("error", () => undefined);
   }
 
   /** @param sockets gets every connection for as long as it lasts, longer than the listener perhaps @throws Error of `listen` */

@@ -2,7 +2,7 @@
 import type { Socket } from "node:net";
 import { kinds } from "../../api/kinds.ts";
 import type { EndpointSlice, Service } from "../../api/types.generated.ts";
-import { keyOf, type ObjectKey, splitKey } from "../../client/informer.ts";
+import { type ObjectKey, splitKey } from "../../client/informer.ts";
 import {
   type Controller,
   type ControllerContext,
@@ -33,19 +33,19 @@ export interface ServiceProxy {
 
 /** Call it before the context's informers are started. */
 export function startServiceProxy(context: ControllerContext): ServiceProxy {
-  const proxy = new Proxy(context);
+  const ports = new ServicePorts(context);
   const manager = new ControllerManager(context);
-  manager.start([proxy.controller]);
+  manager.start([ports.controller]);
   return {
     idle: () => manager.idle(),
     stop: async () => {
       await manager.stop();
-      proxy.stop();
+      ports.stop();
     },
   };
 }
 
-class Proxy {
+class ServicePorts {
   readonly #context: ControllerContext;
   readonly #events: ReturnType<ControllerContext["recorder"]>;
   /** By `address:port`, of each Service. */
@@ -135,17 +135,9 @@ class Proxy {
   }
 }
 
-function serviceKeysOf({ metadata: { namespace, labels = {} } }: EndpointSlice): ObjectKey[] {
+function serviceKeysOf({ metadata: { namespace = "", labels = {} } }: EndpointSlice): ObjectKey[] {
   const name = labels[serviceNameLabel];
-  return name === undefined
-    ? []
-    : [
-        keyOf({
-          apiVersion: "v1",
-          kind: "Service",
-          metadata: { name, ...(namespace !== undefined && { namespace }) },
-        }),
-      ];
+  return name === undefined ? [] : [`${namespace}/${name}`];
 }
 
 function textOf({ host, port }: Address): string {

@@ -7,7 +7,6 @@ import { fieldValue, type PodFacts, resourceValue } from "../../../src/node/core
 import { commandLine, imageOf } from "../../../src/node/core/image.ts";
 import { addressRange, nextAddress } from "../../../src/node/core/pod-address.ts";
 import { qosClass } from "../../../src/node/core/qos.ts";
-import { quantity } from "../../../src/node/core/quantity.ts";
 import { projectionsOf, volumeFiles } from "../../../src/node/core/volume-files.ts";
 
 const container: Container = { name: "main", image: "example.com:5000/shop:2" };
@@ -34,17 +33,6 @@ for (const { text, want } of [
     assert.equal(expand(text, { A: "1" }), want);
   });
 
-for (const { text, want } of [
-  { text: "250m", want: 0.25 },
-  { text: "64Mi", want: 64 * 2 ** 20 },
-  { text: "1e3", want: 1000 },
-  { text: "2G", want: 2e9 },
-  { text: "many", want: Number.NaN },
-])
-  test(`the quantity ${text} is ${want}`, () => {
-    assert.equal(quantity(text), want);
-  });
-
 test("fields of the pod are told, and unknown ones are not", () => {
   assert.equal(fieldValue(facts, "metadata.labels"), 'a="1"\nb="2"');
   assert.equal(fieldValue(facts, "metadata.labels['b']"), "2");
@@ -55,6 +43,18 @@ test("fields of the pod are told, and unknown ones are not", () => {
 test("a limit that is not set is what the node has", () => {
   assert.equal(resourceValue(facts, container, { resource: "limits.cpu" }), "4");
   assert.equal(resourceValue(facts, container, { resource: "requests.memory" }), "0");
+});
+
+test("a resource is told in the unit that is asked for, rounded up", () => {
+  const limits = { cpu: "250m", memory: "100Mi" };
+  const limited: Container = { ...container, resources: { limits } };
+  const of = (resource: string, divisor?: string): string | undefined =>
+    resourceValue(facts, limited, { resource, ...(divisor && { divisor }) });
+  assert.equal(of("limits.cpu"), "1");
+  assert.equal(of("limits.cpu", "1m"), "250");
+  assert.equal(of("requests.memory"), "104857600");
+  assert.equal(of("limits.memory", "1Mi"), "100");
+  assert.equal(of("limits.memory", "1M"), "105");
 });
 
 test("what an environment needs and is not there is an error, unless it is optional", () => {

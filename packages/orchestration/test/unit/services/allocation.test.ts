@@ -128,7 +128,7 @@ test("each port of a service gets a node port of its own, in the range", async (
   const world = await start();
   const ports = [
     { name: "http", port: 80 },
-    { name: "https", port: 443 },
+    { name: "https", port: 443, nodePort: 0 },
   ];
   const { spec } = await create(world, "a", { type: "NodePort", ports });
   const given = (spec.ports ?? []).map(({ nodePort }) => nodePort ?? 0);

@@ -41,6 +41,8 @@ export interface VirtualHostContext {
   define(definition: Definition): void;
   /** A new name for a server-named queue. */
   generateName(): string;
+  /** Figures of queues have changed although nobody sent anything. */
+  changed(): void;
 }
 
 export interface Publication {
@@ -87,7 +89,10 @@ export class VirtualHost {
       hold: (message) => context.memory.hold(message),
       drop: (message) => context.memory.drop(message),
       died: (queue, entry, reason) => this.#died(queue, entry, reason),
-      expire: (queue) => this.deleteQueue(queue),
+      expire: (queue) => {
+        this.deleteQueue(queue);
+        context.changed();
+      },
     };
     for (const [exchange, type] of predeclared) {
       const internal = exchange === "amq.rabbitmq.trace";
@@ -375,6 +380,7 @@ export class VirtualHost {
     }
     // The dead letter was stored before this release is, so a crash between them doubles a message and loses none.
     queue.settle(entry);
+    this.#context.changed();
   }
 
   #deadLetterRefused(publication: Publication, queues: readonly Queue[]): void {

@@ -102,12 +102,12 @@ function runner(
       const code = await (info.subresource === "exec"
         ? node.exec(ref, command, streams)
         : node.attach(ref, streams));
-      session.finish(exitStatus(code));
+      await session.finish(exitStatus(code));
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       const refusal =
         error instanceof StatusError ? error : new StatusError("InternalError", message);
-      session.finish(refusal.status);
+      await session.finish(refusal.status);
     }
   };
 }

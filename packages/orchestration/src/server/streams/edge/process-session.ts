@@ -17,8 +17,8 @@ export interface WantedStreams {
 
 export interface ProcessSession {
   readonly streams: ProcessStreams;
-  /** Tells the client how it ended, and closes. @param status a `Status` */
-  finish(status: KubeObject): void;
+  /** Once all output has been sent, tells the client how it ended, and closes. @param status a `Status` */
+  finish(status: KubeObject): Promise<void>;
 }
 
 type Size = { width: number; height: number };
@@ -70,13 +70,17 @@ export function webSocketSession(
     stdin.end();
   });
   socket.on("error", () => socket.terminate());
-  const output = (channel: Channel): Writable =>
-    new Writable({
+  const outputs: Writable[] = [];
+  const output = (channel: Channel): Writable => {
+    const made = new Writable({
       write: (chunk: Buffer, _encoding, done) => {
         if (socket.readyState !== socket.OPEN) done();
         else socket.send(encodeChannel(channel, chunk), () => done());
       },
     });
+    outputs.push(made);
+    return made;
+  };
   return {
     streams: {
       ...(wanted.stdin && { stdin }),
@@ -86,7 +90,8 @@ export function webSocketSession(
       onResize,
       signal: gone.signal,
     },
-    finish: (status) => {
+    finish: async (status) => {
+      await allSent(outputs);
       if (socket.readyState === socket.OPEN)
         socket.send(encodeChannel("error", Buffer.from(JSON.stringify(status))));
       socket.close(1000);
@@ -126,13 +131,20 @@ export async function spdySession(
       onResize,
       signal: connection.signal,
     },
-    finish: (status) => {
+    finish: async (status) => {
       const error = opened.get("error");
-      for (const stream of opened.values()) if (stream !== error) stream.end();
+      await allSent([...opened.values()].filter((stream) => stream !== error));
       error?.end(JSON.stringify(status), () => connection.close());
       if (error === undefined) connection.close();
     },
   };
+}
+
+/** Ends streams. Resolves when what was written to them is on its way, or can no longer be. */
+async function allSent(streams: readonly Writable[]): Promise<void> {
+  await Promise.all(
+    streams.map((stream) => new Promise<void>((resolve) => stream.end(() => resolve()))),
+  );
 }
 
 /** JSON objects, one after the other. */
