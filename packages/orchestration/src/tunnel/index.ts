@@ -1,3 +1,3 @@
 // The face of the tunnel.
-export { NodeTunnel, type NodeTunnelOptions } from "./edge/node-tunnel.ts";
-export { NodeTunnels, type NodeTunnelsOptions } from "./edge/node-tunnels.ts";
+export { NodeTunnel } from "./edge/node-tunnel.ts";
+export { NodeTunnels } from "./edge/node-tunnels.ts";

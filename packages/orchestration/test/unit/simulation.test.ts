@@ -66,7 +66,7 @@ class Run {
 
   async #nodeStep(): Promise<void> {
     const pod = this.world.pick(this.world.waiting());
-    if (pod !== undefined) await this.world.nodes.step(pod);
+    if (pod !== undefined) await this.world.trying(() => this.world.nodes.step(pod));
   }
 
   async #fail(): Promise<void> {
@@ -74,7 +74,7 @@ class Run {
       .pods()
       .filter((pod) => isPodActive(pod) && pod.status?.phase === "Running");
     const pod = this.world.pick(running);
-    if (pod !== undefined) await this.world.nodes.finish(pod, 1);
+    if (pod !== undefined) await this.world.trying(() => this.world.nodes.finish(pod, 1));
   }
 
   async #evict(): Promise<void> {

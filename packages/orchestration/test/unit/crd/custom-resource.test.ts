@@ -63,7 +63,7 @@ const definition: CustomResourceDefinition = {
               },
               status: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
             },
-          } as object,
+          },
         },
       },
     ],
