@@ -45,6 +45,8 @@ function applies(document: unknown, operation: Operation): boolean {
   const target = valueAt(document, path);
   if (target === undefined || (op === "replace" && target.value === undefined)) return false;
   if ("from" in operation && valueAt(document, operation.from)?.value === undefined) return false;
+  const brought = "from" in operation ? valueAt(document, operation.from)?.value : operation;
+  if (holdsPrototype(brought)) return false;
   return applyPatch(document, [operation])[0] === null;
 }
 
@@ -66,6 +68,11 @@ function valueAt(document: unknown, path: unknown): { readonly value: unknown } 
     else return undefined;
   }
   return { value };
+}
+
+/** The library leaves such a field out without a word, so whoever brings one is refused; quotes inside strings are escaped. */
+function holdsPrototype(value: unknown): boolean {
+  return JSON.stringify(value).includes('"__proto__":');
 }
 
 function charactersAt(document: unknown, path: unknown): number {
