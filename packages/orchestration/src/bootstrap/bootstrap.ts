@@ -1,7 +1,7 @@
 // What every cluster has from its first start: namespaces, default policy, priority classes, and the service of the API itself.
 import { type Kind, kinds } from "../api/kinds.ts";
 import type { KubeObject } from "../api/object.ts";
-import { type Client, isReason } from "../client/client.ts";
+import { type Client, createIfMissing, isReason } from "../client/client.ts";
 import { shipDefinitions } from "../crd/shipped.ts";
 import { defaultClusterRoleBindings, defaultClusterRoles } from "./default-policy.ts";
 
@@ -22,7 +22,7 @@ export interface OwnAddress {
 export async function bootstrap(client: Client): Promise<void> {
   await Promise.all(
     namespaces.map((name) =>
-      ensure(client, kinds.namespaces, {
+      createIfMissing(client, kinds.namespaces, {
         apiVersion: "v1",
         kind: "Namespace",
         metadata: { name },
@@ -31,10 +31,12 @@ export async function bootstrap(client: Client): Promise<void> {
     ),
   );
   await Promise.all([
-    ...defaultClusterRoles.map((role) => ensure(client, kinds.clusterRoles, role)),
-    ...defaultClusterRoleBindings.map((each) => ensure(client, kinds.clusterRoleBindings, each)),
+    ...defaultClusterRoles.map((role) => createIfMissing(client, kinds.clusterRoles, role)),
+    ...defaultClusterRoleBindings.map((each) =>
+      createIfMissing(client, kinds.clusterRoleBindings, each),
+    ),
     ...priorityClasses.map(({ name, value }) =>
-      ensure(client, kinds.priorityClasses, {
+      createIfMissing(client, kinds.priorityClasses, {
         apiVersion: "scheduling.k8s.io/v1",
         kind: "PriorityClass",
         metadata: { name },
@@ -78,18 +80,6 @@ export async function publishOwnService(client: Client, { host, port }: OwnAddre
     metadata,
     subsets: [{ addresses: [{ ip: host }], ports }],
   });
-}
-
-async function ensure<T extends KubeObject>(
-  client: Client,
-  kind: Kind<T>,
-  object: T,
-): Promise<void> {
-  try {
-    await client.create(kind, object);
-  } catch (error) {
-    if (!isReason(error, "AlreadyExists")) throw error;
-  }
 }
 
 async function replace<T extends KubeObject>(

@@ -1,8 +1,8 @@
 // What a machine needs to join as a node: a token of the service account `node-joiner`, which may do what nodes may.
-import { type Kind, kinds } from "../api/kinds.ts";
+import { kinds } from "../api/kinds.ts";
 import type { KubeObject } from "../api/object.ts";
 import type { TokenRequest } from "../api/types.generated.ts";
-import { type Client, isReason } from "../client/client.ts";
+import { type Client, createIfMissing } from "../client/client.ts";
 
 export const nodeJoiner = { namespace: "kube-system", name: "node-joiner" } as const;
 /** Whose tokens these are, as their claim `sub` says. */
@@ -14,12 +14,12 @@ const rbac = "rbac.authorization.k8s.io";
  * @param client one that may make bindings to `system:node`
  */
 export async function createJoinToken(client: Client, expirationSeconds: number): Promise<string> {
-  await ensure(client, kinds.serviceAccounts, {
+  await createIfMissing(client, kinds.serviceAccounts, {
     apiVersion: "v1",
     kind: "ServiceAccount",
     metadata: nodeJoiner,
   });
-  await ensure(client, kinds.clusterRoleBindings, {
+  await createIfMissing(client, kinds.clusterRoleBindings, {
     apiVersion: `${rbac}/v1`,
     kind: "ClusterRoleBinding",
     metadata: { name: "system:node-joiner" },
@@ -43,16 +43,4 @@ export async function requestToken(client: Client, expirationSeconds: number): P
   const { status } = made as TokenRequest;
   if (status === undefined) throw new Error("the server has made no token");
   return status.token;
-}
-
-async function ensure<T extends KubeObject>(
-  client: Client,
-  kind: Kind<T>,
-  object: T,
-): Promise<void> {
-  try {
-    await client.create(kind, object);
-  } catch (error) {
-    if (!isReason(error, "AlreadyExists")) throw error;
-  }
 }

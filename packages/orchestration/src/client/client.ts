@@ -108,6 +108,42 @@ export async function change<T extends KubeObject>(
   }
 }
 
+/**
+ * Deletes this very object.
+ * @returns false when it is gone already, or is another of the same name by now
+ */
+export async function deleteIfThere(
+  client: Client,
+  kind: Kind,
+  { metadata }: KubeObject,
+  request: Omit<DeleteRequest, "preconditions"> = {},
+): Promise<boolean> {
+  const { namespace, name = "", uid } = metadata;
+  try {
+    await client.delete(kind, namespace, name, {
+      ...request,
+      ...(uid !== undefined && { preconditions: { uid } }),
+    });
+    return true;
+  } catch (error) {
+    if (isReason(error, "NotFound") || isReason(error, "Conflict")) return false;
+    throw error;
+  }
+}
+
+/** Creates an object unless one of its name is there. */
+export async function createIfMissing<T extends KubeObject>(
+  client: Client,
+  kind: Kind<T>,
+  object: T,
+): Promise<void> {
+  try {
+    await client.create(kind, object);
+  } catch (error) {
+    if (!isReason(error, "AlreadyExists")) throw error;
+  }
+}
+
 export function isReason(error: unknown, reason: StatusError["reason"]): boolean {
   return error instanceof StatusError && error.reason === reason;
 }

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { kinds } from "../../api/kinds.ts";
 import type { ObjectMeta } from "../../api/object.ts";
 import type { CronJob, Job } from "../../api/types.generated.ts";
-import { change, isReason } from "../../client/client.ts";
+import { change, deleteIfThere, isReason } from "../../client/client.ts";
 import { splitKey } from "../../client/informer.ts";
 import { timestamp } from "../../clock.ts";
 import { conditionOf } from "../conditions.ts";
@@ -25,17 +25,8 @@ export function cronJobController(context: ControllerContext): Controller {
   const jobs = informers.of(kinds.jobs);
   const recorder = context.recorder("cronjob-controller");
 
-  async function deleteJob({ metadata }: Job): Promise<void> {
-    const { namespace, name = "", uid = "" } = metadata;
-    try {
-      await client.delete(kinds.jobs, namespace, name, {
-        propagationPolicy: "Background",
-        preconditions: { uid },
-      });
-    } catch (error) {
-      if (!isReason(error, "NotFound") && !isReason(error, "Conflict")) throw error;
-    }
-  }
+  const deleteJob = (job: Job): Promise<boolean> =>
+    deleteIfThere(client, kinds.jobs, job, { propagationPolicy: "Background" });
 
   async function start(cronJob: CronJob, atMs: number, active: readonly Job[]): Promise<boolean> {
     const { concurrencyPolicy } = cronJob.spec;

@@ -2,7 +2,7 @@
 import type { Kind } from "../../api/kinds.ts";
 import type { KubeObject, OwnerReference } from "../../api/object.ts";
 import type { Resource } from "../../api/resource.ts";
-import { type Client, change, isReason } from "../../client/client.ts";
+import { type Client, change, deleteIfThere } from "../../client/client.ts";
 import { type Change, Informer, keyOf } from "../../client/informer.ts";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
@@ -190,7 +190,7 @@ export class GarbageCollector {
   }
 
   async #judge(kind: Kind, object: KubeObject, dependents: readonly KubeObject[]): Promise<void> {
-    const { ownerReferences = [], namespace, name = "", uid = "" } = object.metadata;
+    const { ownerReferences = [], namespace } = object.metadata;
     const states = ownerReferences.map((owner) => this.#stateOf(owner, kind, namespace));
     const verdict = verdictOn(object, states, dependents);
     switch (verdict.does) {
@@ -201,14 +201,9 @@ export class GarbageCollector {
         await this.#write(kind, object, (current) => withOwners(current, verdict.owners));
         return;
       case "delete":
-        try {
-          await this.#options.client.delete(kind, namespace, name, {
-            propagationPolicy: verdict.policy,
-            preconditions: { uid },
-          });
-        } catch (error) {
-          if (!isReason(error, "NotFound") && !isReason(error, "Conflict")) throw error;
-        }
+        await deleteIfThere(this.#options.client, kind, object, {
+          propagationPolicy: verdict.policy,
+        });
     }
   }
 

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { kinds } from "../../api/kinds.ts";
 import type { Job, JobStatus, Pod } from "../../api/types.generated.ts";
-import { change, isReason } from "../../client/client.ts";
+import { change, deleteIfThere } from "../../client/client.ts";
 import { splitKey } from "../../client/informer.ts";
 import { conditionOf } from "../conditions.ts";
 import { claimAll } from "../ownership.ts";
@@ -116,22 +116,10 @@ export function jobController(context: ControllerContext): Controller {
       const requeueAfterMs = await reconcileJob(job);
       if (requeueAfterMs === undefined) return undefined;
       if (requeueAfterMs > 0) return { requeueAfterMs };
-      await deleteExpired(job);
+      await deleteIfThere(client, kinds.jobs, job, { propagationPolicy: "Foreground" });
       return undefined;
     },
   };
-
-  async function deleteExpired({ metadata }: Job): Promise<void> {
-    const { namespace, name = "", uid = "" } = metadata;
-    try {
-      await client.delete(kinds.jobs, namespace, name, {
-        propagationPolicy: "Foreground",
-        preconditions: { uid },
-      });
-    } catch (error) {
-      if (!isReason(error, "NotFound") && !isReason(error, "Conflict")) throw error;
-    }
-  }
 }
 
 function isTracked({ metadata }: Pod): boolean {

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { type Kind, kinds } from "../../api/kinds.ts";
 import type { Resource } from "../../api/resource.ts";
 import type { Namespace } from "../../api/types.generated.ts";
-import { type Client, change, isReason } from "../../client/client.ts";
+import { type Client, change, deleteIfThere, isReason } from "../../client/client.ts";
 import { splitKey } from "../../client/informer.ts";
 import { timestamp } from "../../clock.ts";
 import { withCondition } from "../conditions.ts";
@@ -71,10 +71,9 @@ async function empty(
   for (const resource of deletable) {
     const kind = resource as Kind;
     const { items } = await client.list(kind, namespace);
-    for (const { metadata } of items) {
-      if (metadata.deletionTimestamp === undefined)
-        await deleteOne(client, kind, namespace, metadata.name as string);
-    }
+    for (const object of items)
+      if (object.metadata.deletionTimestamp === undefined)
+        await deleteIfThere(client, kind, object, { propagationPolicy: "Background" });
     if (items.length === 0) continue;
     const after = (await client.list(kind, namespace)).items;
     if (after.length > 0) left.set(`${resource.resource}.${resource.group}`, after.length);
@@ -83,19 +82,6 @@ async function empty(
   }
   const count = [...left.values()].reduce((sum, each) => sum + each, 0);
   return { count, finalizers: kept, resources: left };
-}
-
-async function deleteOne(
-  client: Client,
-  kind: Kind,
-  namespace: string,
-  name: string,
-): Promise<void> {
-  try {
-    await client.delete(kind, namespace, name, { propagationPolicy: "Background" });
-  } catch (error) {
-    if (!isReason(error, "NotFound")) throw error;
-  }
 }
 
 async function finalize(client: Client, namespace: Namespace): Promise<void> {

@@ -2,7 +2,7 @@
 import { type Kind, kinds } from "../../api/kinds.ts";
 import type { KubeObject } from "../../api/object.ts";
 import type { Node, Pod } from "../../api/types.generated.ts";
-import { type Client, change, isReason } from "../../client/client.ts";
+import { type Client, change, deleteIfThere, isReason } from "../../client/client.ts";
 import { keyOf, type ObjectKey, splitKey } from "../../client/informer.ts";
 import { timestamp } from "../../clock.ts";
 import { withCondition } from "../conditions.ts";
@@ -149,15 +149,7 @@ async function writeDisruption(
   });
 }
 
-/** One that is gone already, or is another by now, is left alone. */
-async function deletePod(client: Client, { metadata }: Pod, graceSeconds?: number): Promise<void> {
-  const { namespace, name = "", uid } = metadata;
-  try {
-    await client.delete(kinds.pods, namespace, name, {
-      ...(uid !== undefined && { preconditions: { uid } }),
-      ...(graceSeconds !== undefined && { gracePeriodSeconds: graceSeconds }),
-    });
-  } catch (error) {
-    if (!isReason(error, "NotFound") && !isReason(error, "Conflict")) throw error;
-  }
+async function deletePod(client: Client, pod: Pod, graceSeconds?: number): Promise<void> {
+  const request = graceSeconds === undefined ? {} : { gracePeriodSeconds: graceSeconds };
+  await deleteIfThere(client, kinds.pods, pod, request);
 }

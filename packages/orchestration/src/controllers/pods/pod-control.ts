@@ -3,7 +3,7 @@ import { kinds } from "../../api/kinds.ts";
 import type { KubeObject } from "../../api/object.ts";
 import { StatusError } from "../../api/status.ts";
 import type { Pod } from "../../api/types.generated.ts";
-import { type Client, isReason } from "../../client/client.ts";
+import { type Client, deleteIfThere } from "../../client/client.ts";
 import type { EventRecorder } from "../../client/event-recorder.ts";
 
 export class PodControl {
@@ -27,16 +27,14 @@ export class PodControl {
   }
 
   /** A pod that is gone already is deleted. */
-  async delete(owner: KubeObject, { metadata }: Pod): Promise<void> {
-    const { namespace, name = "", uid } = metadata;
+  async delete(owner: KubeObject, pod: Pod): Promise<void> {
     try {
-      const preconditions = uid === undefined ? {} : { uid };
-      await this.#client.delete(kinds.pods, namespace, name, { preconditions });
+      if (!(await deleteIfThere(this.#client, kinds.pods, pod))) return;
     } catch (error) {
-      if (isReason(error, "NotFound") || isReason(error, "Conflict")) return;
       this.#recorder.event(owner, "Warning", "FailedDelete", `Error deleting: ${text(error)}`);
       throw error;
     }
+    const { name } = pod.metadata;
     this.#recorder.event(owner, "Normal", "SuccessfulDelete", `Deleted pod: ${name}`);
   }
 }

@@ -1,7 +1,7 @@
 // What the scheduler writes: bindings, why a pod has no node, and the end of those that make room.
 import { kinds } from "../../api/kinds.ts";
 import type { Pod, PodCondition } from "../../api/types.generated.ts";
-import { change, isReason } from "../../client/client.ts";
+import { change, deleteIfThere } from "../../client/client.ts";
 import { timestamp } from "../../clock.ts";
 import { withCondition } from "../../controllers/conditions.ts";
 import type { ControllerContext } from "../../controllers/runtime/controller.ts";
@@ -43,7 +43,7 @@ export async function evict(
   pod: Pod,
   schedulerName: string,
 ): Promise<void> {
-  const { namespace, name = "", uid, deletionTimestamp } = pod.metadata;
+  const { deletionTimestamp } = pod.metadata;
   if (deletionTimestamp !== undefined) return;
   await changeStatus(context, pod, {
     type: "DisruptionTarget",
@@ -51,12 +51,7 @@ export async function evict(
     reason: "PreemptionByScheduler",
     message: `${schedulerName}: preempting to accommodate a higher priority pod`,
   });
-  try {
-    const preconditions = uid === undefined ? {} : { uid };
-    await context.client.delete(kinds.pods, namespace, name, { preconditions });
-  } catch (error) {
-    if (!isReason(error, "NotFound") && !isReason(error, "Conflict")) throw error;
-  }
+  await deleteIfThere(context.client, kinds.pods, pod);
 }
 
 /** Takes back that a node is kept for a pod. */

@@ -271,7 +271,8 @@ export class Registry {
         await store.synced(written.revision);
         return { object: shown(written.object, resource), isGone };
       } catch (error) {
-        if (!(error instanceof ConflictError) || attempt === retries) throw error;
+        if (!(error instanceof ConflictError)) throw error;
+        if (attempt === retries) throw conflict(resource, name, modified);
       }
     }
   }
