@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { watch } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -112,7 +113,7 @@ test("a pod that was deleted while no agent was there is ended", async () => {
   await afterKill(
     pods,
     async (world, directory) => {
-      await until(async () => (await readdir(join(directory, "node", "pods"))).length === 0);
+      await until(join(directory, "node", "pods"), (names) => names.length === 0);
       await assert.rejects(world.logs("orphan"), /not found/);
     },
     async (directory) => {
@@ -151,10 +152,19 @@ async function instanceFolder(pods: string): Promise<string> {
 
 async function exitWritten(pods: string): Promise<void> {
   const instance = await instanceFolder(pods);
-  await until(async () => (await readdir(instance)).includes("exit"));
+  await until(instance, (names) => names.includes("exit"));
 }
 
-/** For files that another process writes: nothing tells of them but looking. */
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 10));
+/** Looks again at each change of a folder, which another process makes. */
+async function until(folder: string, holds: (names: readonly string[]) => boolean): Promise<void> {
+  let changed = Promise.withResolvers<void>();
+  const watcher = watch(folder, () => changed.resolve());
+  try {
+    while (!holds(await readdir(folder))) {
+      await changed.promise;
+      changed = Promise.withResolvers<void>();
+    }
+  } finally {
+    watcher.close();
+  }
 }

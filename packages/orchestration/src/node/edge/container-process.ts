@@ -6,7 +6,7 @@ import type { Clock } from "../../clock.ts";
 import type { ProcessStreams } from "../node-streams.ts";
 import { type Cgroup, isOomKilled, killCgroup, removeCgroup } from "./cgroup.ts";
 import { runBeside } from "./exec.ts";
-import { identityOf, isAlive, type ProcessIdentity, parseStat } from "./process-identity.ts";
+import { isAlive, isSupervised, type ProcessIdentity, parseStat } from "./process-identity.ts";
 import type { ContainerSpec, Exit, RunningContainer } from "./runtime.ts";
 import { openStdin } from "./stdin.ts";
 
@@ -126,9 +126,8 @@ export class ContainerProcess implements RunningContainer {
       let watcher: FSWatcher | undefined;
       let cancel = (): void => undefined;
       const look = (): void => {
-        // The supervisor lives a moment longer than the process, to write down how it ended.
-        const isSupervised = identityOf(identity.group) !== undefined;
-        if (readExit(folder, record) === undefined && (isAlive(identity) || isSupervised)) return;
+        const isStillToTell = isAlive(identity) || isSupervised(identity);
+        if (readExit(folder, record) === undefined && isStillToTell) return;
         watcher?.close();
         cancel();
         resolve();

@@ -54,6 +54,16 @@ export function isAlive({ pid, startTime }: ProcessIdentity): boolean {
   return identityOf(pid)?.startTime === startTime;
 }
 
+/**
+ * Whether the supervisor of a container's process is still there: the leader of its group, which lives a moment longer to
+ * write down how the process ended. Another process that was given its number has begun later.
+ */
+export function isSupervised({ group, startTime }: ProcessIdentity): boolean {
+  const leader = identityOf(group);
+  if (leader?.group !== group) return false;
+  return process.platform !== "linux" || Number(leader.startTime) <= Number(startTime);
+}
+
 /** Start times are counted from here: after a reboot every process is another one. */
 export function bootId(): string {
   try {

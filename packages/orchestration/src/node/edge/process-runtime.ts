@@ -14,7 +14,13 @@ import {
 } from "./container-process.ts";
 import { checkExecutable } from "./executable.ts";
 import { groupUsage } from "./group-usage.ts";
-import { bootId, isAlive, type ProcessIdentity, parseStat } from "./process-identity.ts";
+import {
+  bootId,
+  isAlive,
+  isSupervised,
+  type ProcessIdentity,
+  parseStat,
+} from "./process-identity.ts";
 import type { ContainerRuntime, ContainerSpec, Exit, RunningContainer } from "./runtime.ts";
 import { makeStdin } from "./stdin.ts";
 import { supervisorScript } from "./supervisor.ts";
@@ -75,7 +81,8 @@ function adopt(folder: string, clock: Clock): RunningContainer | Exit | undefine
   const containerId = `process://${identity.pid}-${identity.startTime}`;
   const exit = readExit(folder, record);
   if (exit !== undefined) return { ...exit, startedAtMs, containerId };
-  if (record.bootId === bootId() && isAlive(identity))
+  // One that has just ended is waited for, too, until its exit code is written down.
+  if (record.bootId === bootId() && (isAlive(identity) || isSupervised(identity)))
     return new ContainerProcess({ identity, record, folder, startedAtMs, clock });
   const finishedAtMs = clock.nowMs();
   return {
