@@ -89,6 +89,10 @@ export class StatusError extends Error {
   }
 }
 
+export function badRequest(message: string): StatusError {
+  return new StatusError("BadRequest", message);
+}
+
 /** What a refusal is about: `{ group: "apps", resource: "deployments" }`. */
 export interface GroupResource {
   readonly group: string;

@@ -2,7 +2,7 @@
 
 import { StatusError } from "../../api/status.ts";
 import type { UserInfo } from "../registry/admission.ts";
-import type { WriteOptions } from "../registry/registry.ts";
+import type { WriteOptions } from "../registry/options.ts";
 import { isTrue, type ResourceRequest } from "../request-info.ts";
 
 export interface ApiRequest {

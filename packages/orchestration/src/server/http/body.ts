@@ -2,7 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import { parseDocument } from "yaml";
 import type { KubeObject } from "../../api/object.ts";
-import { StatusError } from "../../api/status.ts";
+import { badRequest, StatusError } from "../../api/status.ts";
 import { decodeKubernetesProtobuf } from "../wire/protobuf.ts";
 import { duplicateFields } from "./duplicate-fields.ts";
 
@@ -132,10 +132,6 @@ function mediaType(header: string | undefined): string | undefined {
 
 function excerpt(value: object): string {
   return JSON.stringify(value).slice(0, 200);
-}
-
-function badRequest(message: string): StatusError {
-  return new StatusError("BadRequest", message);
 }
 
 function unsupported(types: readonly string[]): StatusError {

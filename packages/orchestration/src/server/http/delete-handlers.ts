@@ -2,7 +2,7 @@
 
 import type { Resource } from "../../api/resource.ts";
 import { StatusError } from "../../api/status.ts";
-import type { DeleteOptions } from "../registry/registry.ts";
+import type { DeleteOptions } from "../registry/options.ts";
 import { type Answer, json } from "./answer.ts";
 import { count, header, type ResourceApiRequest, writeOptions } from "./api-request.ts";
 import { decodeObject } from "./body.ts";

@@ -7,7 +7,7 @@ import { applyObject } from "../patch/apply.ts";
 import { jsonPatch } from "../patch/json-patch.ts";
 import { mergePatch } from "../patch/merge-patch.ts";
 import { strategicMergePatch } from "../patch/strategic-merge-patch.ts";
-import type { ChangeOptions } from "../registry/registry.ts";
+import type { ChangeOptions } from "../registry/options.ts";
 import { schemaOf } from "../registry/resource-schema.ts";
 import { type Answer, json } from "./answer.ts";
 import { flag, header, type ResourceApiRequest, writeOptions } from "./api-request.ts";

@@ -1,7 +1,7 @@
 // The verbs on resources, from a request to an answer.
 import type { Resource } from "../../api/resource.ts";
 import { notFound, StatusError } from "../../api/status.ts";
-import type { ChangeOptions } from "../registry/registry.ts";
+import type { ChangeOptions } from "../registry/options.ts";
 import { notAllowed } from "../subresources/subresources.ts";
 import { type Answer, json } from "./answer.ts";
 import { count, header, type ResourceApiRequest, writeOptions } from "./api-request.ts";

@@ -1,5 +1,5 @@
 // What becomes of an object under a strategic merge patch: the schema says which lists merge, directives in the patch say how.
-import { StatusError } from "../../api/status.ts";
+import { badRequest, StatusError } from "../../api/status.ts";
 import { inElementOrder, isInOrderOf } from "./element-order.ts";
 import {
   type Fields,
@@ -233,8 +233,4 @@ function unknownDirective(patch: Fields): StatusError {
   return badRequest(
     `unknown patch type: ${String(patch[directive])} in map: ${JSON.stringify(patch)}`,
   );
-}
-
-function badRequest(message: string): StatusError {
-  return new StatusError("BadRequest", message);
 }

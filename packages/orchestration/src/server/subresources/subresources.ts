@@ -4,7 +4,7 @@ import type { Resource } from "../../api/resource.ts";
 import { StatusError } from "../../api/status.ts";
 import type { Answer } from "../http/answer.ts";
 import type { ResourceApiRequest } from "../http/api-request.ts";
-import type { ChangeOptions, WriteOptions } from "../registry/registry.ts";
+import type { ChangeOptions, WriteOptions } from "../registry/options.ts";
 
 /** Which subresource of which object. */
 export interface SubresourceTarget {

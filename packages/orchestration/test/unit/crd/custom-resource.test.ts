@@ -4,7 +4,8 @@ import type { KubeObject } from "../../../src/api/object.ts";
 import { StatusError } from "../../../src/api/status.ts";
 import type { CustomResourceDefinition } from "../../../src/api/types.generated.ts";
 import { customResources } from "../../../src/crd/custom-resource.ts";
-import { Registry, type WriteOptions } from "../../../src/server/registry/registry.ts";
+import type { WriteOptions } from "../../../src/server/registry/options.ts";
+import { Registry } from "../../../src/server/registry/registry.ts";
 import { tableOf } from "../../../src/server/table/table.ts";
 import { MvccStore } from "../../../src/store/mvcc.ts";
 

@@ -4,7 +4,8 @@ import { builtInResources } from "../../../../src/api/built-in.ts";
 import type { KubeObject } from "../../../../src/api/object.ts";
 import { StatusError } from "../../../../src/api/status.ts";
 import { validatingPolicyAdmission } from "../../../../src/server/admission/policy/validating-policy.ts";
-import { Registry, type WriteOptions } from "../../../../src/server/registry/registry.ts";
+import type { WriteOptions } from "../../../../src/server/registry/options.ts";
+import { Registry } from "../../../../src/server/registry/registry.ts";
 import { MvccStore } from "../../../../src/store/mvcc.ts";
 import { deployment } from "../../../fixtures/workloads.ts";
 

@@ -3,7 +3,8 @@ import { builtInResources } from "../../../../src/api/built-in.ts";
 import { type Kind, kinds } from "../../../../src/api/kinds.ts";
 import type { KubeObject } from "../../../../src/api/object.ts";
 import type { AdmissionPlugin } from "../../../../src/server/registry/admission.ts";
-import { type ChangeOptions, Registry } from "../../../../src/server/registry/registry.ts";
+import type { ChangeOptions } from "../../../../src/server/registry/options.ts";
+import { Registry } from "../../../../src/server/registry/registry.ts";
 import { MvccStore } from "../../../../src/store/mvcc.ts";
 
 const resources = builtInResources();
