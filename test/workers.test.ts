@@ -1,31 +1,13 @@
 // Workers as pods: applied with kubectl, fed by the front door, healed when they die.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { Background } from "../packages/orchestration/test/fixtures/background.ts";
 import { Kubectl, whyNoKubectl } from "../packages/orchestration/test/fixtures/kubectl.ts";
+import { anyPorts, Running, warrener } from "../packages/warrener/test/fixtures/warrener.ts";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
-const program = join(root, "packages/warrener/bin/warrener.js");
-const ports = [
-  "--port",
-  "0",
-  "--broker-port",
-  "0",
-  "--metrics-port",
-  "0",
-  "--kubernetes-port",
-  "0",
-];
-
+const example = (name: string): string => join(import.meta.dirname, "../examples/visits", name);
 const skipped = { skip: whyNoKubectl() };
-
-const start = (args: readonly string[]): Background =>
-  new Background(spawn(process.execPath, [program, ...args], { cwd: root }));
 
 interface World extends AsyncDisposable {
   readonly data: string;
@@ -34,14 +16,11 @@ interface World extends AsyncDisposable {
 
 async function world(): Promise<World> {
   await using cleanup = new AsyncDisposableStack();
-  const data = await mkdtemp(join(tmpdir(), "warrener-workers-"));
-  cleanup.defer(() => rm(data, { recursive: true, force: true }));
-  const up = cleanup.use(start(["up", "--data", data, ...ports]));
-  await up.says(/Next /);
-  const kubectl = cleanup.use(new Kubectl(join(data, "kubeconfig")));
-  await kubectl.ok(`apply -f ${join(root, "examples/visits/workers.yaml")}`);
+  const up = cleanup.use(await Running.start(["up", ...anyPorts], /Next /));
+  const kubectl = cleanup.use(new Kubectl(join(up.dataDir, "kubeconfig")));
+  await kubectl.ok(`apply -f ${example("workers.yaml")}`);
   const owned = cleanup.move();
-  return { data, kubectl, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { data: up.dataDir, kubectl, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 test(
@@ -63,8 +42,7 @@ test(
     const file = join(data, "visits.csv");
     await writeFile(file, "district,children\nNorth,3\n,2\nSouth,1\n");
     const send = ["send", file, "--queue", "visits", "--as", "rows", "--follow", "--data", data];
-    await using sending = start(send);
-    await sending.says(/2 done, 1 dead/);
+    assert.match((await warrener(send)).stdout, /2 done, 1 dead/);
     const logs = await kubectl.ok("logs -l app=visits --tail=-1");
     assert.match(logs, /North: 3/);
     assert.match(logs, /South: 1/);
@@ -77,16 +55,13 @@ test(
   async () => {
     await using it = await world();
     const { data, kubectl } = it;
-    await kubectl.ok(`apply -f ${join(root, "examples/visits/scaled.yaml")}`);
+    await kubectl.ok(`apply -f ${example("scaled.yaml")}`);
     await kubectl.ok("wait --for=delete pod -l app=visits --timeout=30s");
-    await using publishing = start([
-      "publish",
-      "visits",
-      '{"district":"North","children":3}',
-      "--data",
-      data,
-    ]);
-    await publishing.says(/confirmed/);
+    const visit = '{"district":"North","children":3}';
+    assert.match(
+      (await warrener(["publish", "visits", visit, "--data", data])).stdout,
+      /confirmed/,
+    );
     await kubectl.ok(
       "wait --for=jsonpath={.status.readyReplicas}=1 deployment/visits --timeout=20s",
     );
