@@ -1,6 +1,7 @@
 // Writes the types of the kinds that our own code reads, from Kubernetes' interface description: run it when `data/` changes.
 import { writeFileSync } from "node:fs";
-import { openApiDocument, type SchemaNode } from "../src/api/built-in.ts";
+import { openApiDocument } from "../src/api/built-in.ts";
+import type { SchemaNode } from "../src/api/schema.ts";
 
 /** What the code works with; whatever these refer to comes along. Of two with one name the first keeps it. */
 const roots = [

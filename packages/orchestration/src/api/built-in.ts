@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { strategyOf } from "./built-in-strategies.ts";
 import { storedAs } from "./conversions.ts";
 import type { Resource, Subresource } from "./resource.ts";
+import type { SchemaNode } from "./schema.ts";
 
 /** One line of `data/resources-v1.32.json`. */
 interface ResourceData extends Omit<Resource, "subresources" | "definition" | "strategy"> {
@@ -17,26 +18,6 @@ interface ResourceData extends Omit<Resource, "subresources" | "definition" | "s
 interface OpenApiDocument {
   readonly definitions: Readonly<Record<string, SchemaNode>>;
   readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-}
-
-/** A schema in OpenAPI's words (the subset that Kubernetes uses). */
-export interface SchemaNode {
-  readonly type?: string;
-  readonly format?: string;
-  readonly description?: string;
-  readonly $ref?: string;
-  readonly properties?: Readonly<Record<string, SchemaNode>>;
-  readonly additionalProperties?: SchemaNode | boolean;
-  readonly items?: SchemaNode;
-  readonly required?: readonly string[];
-  readonly enum?: readonly unknown[];
-  readonly default?: unknown;
-  readonly "x-kubernetes-group-version-kind"?: readonly {
-    readonly group: string;
-    readonly version: string;
-    readonly kind: string;
-  }[];
-  readonly [extension: string]: unknown;
 }
 
 function readData(name: string): unknown {

@@ -1,9 +1,6 @@
 // What the API server must know of a kind. Built-in kinds, other modules' kinds and CustomResourceDefinitions are all told to it in this form.
-
-import type { ShapeReport } from "../server/schema-validation.ts";
-import type { CustomColumns } from "../server/table/table.ts";
-import type { SchemaNode } from "./built-in.ts";
 import type { KubeObject } from "./object.ts";
+import type { SchemaNode } from "./schema.ts";
 import type { StatusCause } from "./status.ts";
 
 export type Verb =
@@ -24,6 +21,24 @@ export interface Subresource {
   readonly kind: string;
   readonly verbs: readonly string[];
 }
+
+export interface ShapeReport {
+  /** Paths of fields that the schema does not know, as `spec.foo`. */
+  readonly unknown: readonly string[];
+  /** Values of the wrong type, in the words of Kubernetes' decoder. */
+  readonly mistyped: readonly string[];
+  readonly causes: readonly StatusCause[];
+}
+
+/** The columns that a custom resource has beside its name. */
+export type CustomColumns = readonly {
+  readonly name: string;
+  readonly type: string;
+  readonly format?: string;
+  readonly description?: string;
+  readonly priority?: number;
+  readonly cell: (object: KubeObject, nowMs: number) => unknown;
+}[];
 
 /** Where a kind has rules of its own. All of it is pure. */
 export interface Strategy {

@@ -1,9 +1,9 @@
 // Columns that a CustomResourceDefinition asks for (`additionalPrinterColumns`), read by JSONPath.
 import { JSONPath } from "jsonpath-plus";
 import type { KubeObject } from "../api/object.ts";
+import type { CustomColumns } from "../api/resource.ts";
 import type { CustomResourceColumnDefinition } from "../api/types.generated.ts";
 import { age } from "../server/table/human-duration.ts";
-import type { CustomColumns } from "../server/table/table.ts";
 
 const ageColumn: CustomColumns[number] = {
   name: "Age",

@@ -1,12 +1,19 @@
 // What a CustomResourceDefinition makes the server serve: a resource for each of its versions.
-import type { SchemaNode } from "../api/built-in.ts";
+
 import type { KubeObject } from "../api/object.ts";
-import type { Resource, StoredAs, Strategy, Subresource, Verb } from "../api/resource.ts";
+import type {
+  Resource,
+  ShapeReport,
+  StoredAs,
+  Strategy,
+  Subresource,
+  Verb,
+} from "../api/resource.ts";
+import type { SchemaNode } from "../api/schema.ts";
 import type {
   CustomResourceDefinition,
   CustomResourceDefinitionVersion,
 } from "../api/types.generated.ts";
-import type { ShapeReport } from "../server/schema-validation.ts";
 import { columnsOf } from "./columns.ts";
 import { rulesOf } from "./rules.ts";
 import { defaulted, pruned } from "./structural.ts";

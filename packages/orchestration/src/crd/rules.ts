@@ -1,5 +1,5 @@
 // Validation rules of a schema (`x-kubernetes-validations`): CEL over the value they stand at, and over what was there before.
-import type { SchemaNode } from "../api/built-in.ts";
+import type { SchemaNode } from "../api/schema.ts";
 import type { StatusCause } from "../api/status.ts";
 import { celValue, compile, type Program } from "../cel/cel.ts";
 

@@ -1,5 +1,5 @@
 // A structural schema at work on an object: unknown fields go, missing ones get their defaults (apiextensions/v1, "Specifying a structural schema").
-import type { SchemaNode } from "../api/built-in.ts";
+import type { SchemaNode } from "../api/schema.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -2,7 +2,7 @@
 import type { ErrorObject, ValidateFunction } from "ajv";
 import { Ajv } from "ajv";
 import addFormats from "ajv-formats";
-import type { SchemaNode } from "../api/built-in.ts";
+import type { SchemaNode } from "../api/schema.ts";
 import type { StatusCause } from "../api/status.ts";
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -1,6 +1,7 @@
 // OpenAPI of kinds that came later: their schema as a component, and the operations that clients look for.
-import type { SchemaNode } from "../api/built-in.ts";
+
 import type { Resource } from "../api/resource.ts";
+import type { SchemaNode } from "../api/schema.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -1,17 +1,10 @@
 // Whether a JSON value has the shape that its OpenAPI schema gives: unknown fields, wrong types, missing and unsupported values.
-import type { SchemaNode } from "../api/built-in.ts";
+import type { ShapeReport } from "../api/resource.ts";
+import type { SchemaNode } from "../api/schema.ts";
 import type { StatusCause } from "../api/status.ts";
 
 /** Schemas by name, as `#/definitions/<name>` refers to them. */
 export type Definitions = Readonly<Record<string, SchemaNode>>;
-
-export interface ShapeReport {
-  /** Paths of fields that the schema does not know, as `spec.foo`. */
-  readonly unknown: readonly string[];
-  /** Values of the wrong type, in the words of Kubernetes' decoder. */
-  readonly mistyped: readonly string[];
-  readonly causes: readonly StatusCause[];
-}
 
 /** @param name of the definition of the whole object */
 export function checkShape(value: unknown, name: string, definitions: Definitions): ShapeReport {

@@ -1,5 +1,5 @@
 // What the schema says of one place in an object: how its parts are told apart, merged and owned.
-import type { SchemaNode } from "../../api/built-in.ts";
+import type { SchemaNode } from "../../api/schema.ts";
 
 /** A place in a schema. Without a node anything may stand there: maps merge, lists are one value. */
 export interface SchemaAt {

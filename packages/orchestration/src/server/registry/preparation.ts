@@ -3,11 +3,12 @@ import { isDeepStrictEqual } from "node:util";
 import { openApiDocument } from "../../api/built-in.ts";
 import { labelCauses, nameCauses } from "../../api/names.ts";
 import type { KubeObject, ObjectMeta } from "../../api/object.ts";
+import type { ShapeReport } from "../../api/resource.ts";
 import { apiVersionOf, hasStatus, type Resource } from "../../api/resource.ts";
 import { badRequest, invalid, type StatusCause } from "../../api/status.ts";
 import { timestamp } from "../../clock.ts";
 import { afterUpdate } from "../patch/managed-fields.ts";
-import { checkShape, type ShapeReport } from "../schema-validation.ts";
+import { checkShape } from "../schema-validation.ts";
 import type { AdmissionPlugin, AdmissionRequest } from "./admission.ts";
 import {
   checkPreconditions,

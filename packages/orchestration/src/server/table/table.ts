@@ -1,7 +1,7 @@
 // Lists as tables, the form in which `kubectl get` asks for them (meta.k8s.io/v1 Table).
 import { readFileSync } from "node:fs";
 import type { JsonObject, KubeObject } from "../../api/object.ts";
-import type { Resource } from "../../api/resource.ts";
+import type { CustomColumns, Resource } from "../../api/resource.ts";
 import type { Pod } from "../../api/types.generated.ts";
 import { accessRows } from "./access.ts";
 import { autoscalingRows } from "./autoscaling.ts";
@@ -24,16 +24,6 @@ export interface TableColumn {
   /** 0 is always shown, more only by `-o wide`. */
   readonly priority: number;
 }
-
-/** The columns that a custom resource has beside its name. */
-export type CustomColumns = readonly {
-  readonly name: string;
-  readonly type: string;
-  readonly format?: string;
-  readonly description?: string;
-  readonly priority?: number;
-  readonly cell: (object: KubeObject, nowMs: number) => unknown;
-}[];
 
 export interface TableRow {
   readonly cells: readonly unknown[];

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openApiDocument } from "../../../src/api/built-in.ts";
-import { checkShape, type ShapeReport } from "../../../src/server/schema-validation.ts";
+import type { ShapeReport } from "../../../src/api/resource.ts";
+import { checkShape } from "../../../src/server/schema-validation.ts";
 
 function deployment(spec: unknown): ShapeReport {
   const object = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "web" }, spec };
