@@ -94,7 +94,7 @@ describe("kubectl and the API server", { skip: whyNoKubectl() }, () => {
   test("a role that is bound grants what it says and no more", async () => {
     await kubectl.ok("create role reader --verb=get,list --resource=configmaps");
     await kubectl.ok("create rolebinding reader --role=reader --user=carol");
-    assert.match(await kubectl.ok("get configmaps --as carol"), /NAME|^$/);
+    await kubectl.ok("get configmaps --as carol");
     assert.match(await kubectl.refused("get secrets --as carol"), /secrets is forbidden/);
     assert.match(
       await kubectl.refused("delete configmap x --as carol"),
@@ -183,7 +183,7 @@ describe("kubectl and the API server", { skip: whyNoKubectl() }, () => {
       await kubectl.refused(
         `patch configmap patched --type json -p '[{"op":"test","path":"/data/b","value":"9"}]'`,
       ),
-      /./,
+      /the server rejected our request due to an error in our request/,
     );
   });
 
