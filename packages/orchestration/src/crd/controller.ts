@@ -56,7 +56,7 @@ export function customResourceDefinitionController(
   };
 
   const takeAway = async (definition: CustomResourceDefinition): Promise<number> => {
-    const { finalizers = [], uid: _ } = definition.metadata;
+    const { finalizers = [] } = definition.metadata;
     if (!finalizers.includes(cleanupFinalizer)) return 0;
     const remaining = await deleteObjects(registry, definition);
     if (remaining > 0) return remaining;

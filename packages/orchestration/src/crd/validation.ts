@@ -14,7 +14,7 @@ export function schemaValidator(node: SchemaNode): (object: unknown) => readonly
     validate ??= compiled(node);
     const errors = validate(object) ? [] : (validate.errors ?? []);
     return [
-      ...withoutEchoes(errors).map((error) => causeOf(error, object)),
+      ...withoutEchoes(errors).map((error) => causeOf(error)),
       ...duplicates(object, node, ""),
     ];
   };
@@ -78,7 +78,7 @@ function fieldOf(pointer: string): string {
     .join("");
 }
 
-function causeOf(error: ErrorObject, object: unknown): StatusCause {
+function causeOf(error: ErrorObject): StatusCause {
   const { keyword, params, instancePath, data } = error;
   const field = fieldOf(instancePath);
   const shown = JSON.stringify(data);
@@ -87,7 +87,6 @@ function causeOf(error: ErrorObject, object: unknown): StatusCause {
     message: `Invalid value: ${shown}: ${field} in body ${text}`,
     field,
   });
-  void object;
   switch (keyword) {
     case "required": {
       const missing = String(params["missingProperty"]);
