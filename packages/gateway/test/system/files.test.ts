@@ -266,13 +266,12 @@ test("what was being uploaded at a crash is removed at the next start", async ()
   const { cp } = await import("node:fs/promises");
   const id = await house.upload("x", "text/plain");
   const before = await bodiesOnDisk();
-  const orphan = `${id.slice(0, -4)}0000`;
-  const body = join(house.folder, "files", "bodies", id.slice(-2), id);
-  await cp(
-    body,
-    join(house.folder, "files", "bodies", id.slice(-2), orphan.slice(0, -2) + id.slice(-2)),
-  );
-  await cp(body, join(house.folder, "files", "incoming", orphan.slice(0, -2) + id.slice(-2)));
+  // Another id that lies in the same folder.
+  const orphan = `${id.slice(0, -4)}${id.slice(-4, -2) === "00" ? "11" : "00"}${id.slice(-2)}`;
+  const bodies = join(house.folder, "files", "bodies", id.slice(-2));
+  const body = join(bodies, id);
+  await cp(body, join(bodies, orphan));
+  await cp(body, join(house.folder, "files", "incoming", orphan));
   await cp(body, join(house.folder, "files", "incoming", id));
   assert.equal(await bodiesOnDisk(), before + 3);
   await house.restart();
