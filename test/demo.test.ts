@@ -7,22 +7,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { anyPorts } from "../packages/warrener/test/fixtures/warrener.ts";
 
 const program = fileURLToPath(new URL("../packages/warrener/bin/warrener.js", import.meta.url));
 
 test("the demo runs to its result, stays up, and stops cleanly on Ctrl-C", async () => {
-  const data = await mkdtemp(join(tmpdir(), "warrener-demo-"));
-  const ports = [
-    "--port",
-    "0",
-    "--broker-port",
-    "0",
-    "--metrics-port",
-    "0",
-    "--kubernetes-port",
-    "0",
-  ];
-  const child = spawn(process.execPath, [program, "up", "--demo", "--data", data, ...ports], {
+  const folder = await mkdtemp(join(tmpdir(), "warrener-demo-"));
+  const child = spawn(process.execPath, [program, "up", "--demo", ...anyPorts], {
+    cwd: folder, // where the data folder is made, as `npm start` makes it
     stdio: ["ignore", "pipe", "inherit"],
   });
   try {
@@ -46,6 +38,6 @@ test("the demo runs to its result, stays up, and stops cleanly on Ctrl-C", async
     await assert.rejects(fetch(`${url}/healthz`));
   } finally {
     child.kill("SIGKILL");
-    await rm(data, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
   }
 });

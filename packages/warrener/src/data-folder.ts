@@ -36,9 +36,9 @@ export class DataFolder {
     );
   }
 
-  /** A folder in it, made if it is not there. */
+  /** A folder in it, made if it is not there; absolute, since pods do not run where we were started. */
   folder(name: string): string {
-    const path = join(this.path, name);
+    const path = join(this.absolutePath, name);
     mkdirSync(path, { recursive: true, mode: 0o700 });
     return path;
   }

@@ -105,7 +105,8 @@ async function startServices(
 ): Promise<{ environment: DevEnvironment; kubernetes: string }> {
   const { devToken, gatewayToken, workerToken } = tokens(access, data);
   const pods = new SystemPods(agent, data.folder("run"));
-  const { data: dataDir, brokerPort, metricsPort } = options;
+  const { brokerPort, metricsPort } = options;
+  const dataDir = data.absolutePath;
   const ports = ["--port", String(brokerPort), "--metrics-port", String(metricsPort)];
   const broker = await pods.start({ name: "broker", args: ["--data", dataDir, ...ports] }, signal);
   const amqp = broker.ports["amqp"];
