@@ -100,11 +100,11 @@ async function startServices(
   options: Options,
   data: DataFolder,
   access: Access,
-  { agent, port, autoscale }: Orchestration,
+  { agent, client, port, autoscale }: Orchestration,
   signal: AbortSignal,
 ): Promise<{ environment: DevEnvironment; kubernetes: string }> {
   const { devToken, gatewayToken, workerToken } = tokens(access, data);
-  const pods = new SystemPods(agent, data.folder("run"));
+  const pods = new SystemPods(agent, client, data.folder("run"));
   const { brokerPort, metricsPort } = options;
   const dataDir = data.absolutePath;
   const ports = ["--port", String(brokerPort), "--metrics-port", String(metricsPort)];

@@ -36,8 +36,11 @@ export async function serve(
     process.stderr.write(`${describeError(error)}\n`);
     process.exit(1);
   }
-  if (reportFile !== undefined)
-    await writeReport(reportFile, { kind: "ready", pid: process.pid, ports: service.ports });
-  await told.promise;
-  await service.close();
+  try {
+    if (reportFile !== undefined)
+      await writeReport(reportFile, { kind: "ready", pid: process.pid, ports: service.ports });
+    await told.promise;
+  } finally {
+    await service.close(); // also where it cannot be said that it is ready: nobody would know of it
+  }
 }

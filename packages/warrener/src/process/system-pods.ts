@@ -1,8 +1,8 @@
 // Warrener's own services as static pods of this machine's node: started here, healed by the node agent as any worker is.
 import { join } from "node:path";
-import type { NodeAgent, Pod } from "@warrener/orchestration";
+import { type Client, kinds, type NodeAgent, type Pod } from "@warrener/orchestration";
 import { CliError } from "../errors.ts";
-import { awaitReport, type Ready, readReport, removeReport } from "./report.ts";
+import { awaitReport, type Ready, type Report, readReport, removeReport } from "./report.ts";
 
 export const systemNamespace = "warrener-system";
 
@@ -15,12 +15,14 @@ export interface ServiceSpec {
 
 export class SystemPods {
   readonly #agent: NodeAgent;
+  readonly #client: Client;
   readonly #folder: string;
   readonly #pods: Pod[] = [];
 
   /** @param folder where services report */
-  constructor(agent: NodeAgent, folder: string) {
+  constructor(agent: NodeAgent, client: Client, folder: string) {
     this.#agent = agent;
+    this.#client = client;
     this.#folder = folder;
   }
 
@@ -31,11 +33,40 @@ export class SystemPods {
     if (before?.kind !== "ready" || !isAlive(before.pid)) await removeReport(file);
     this.#pods.push(podOf(spec, file));
     this.#agent.setStaticPods(this.#pods);
-    const report = await awaitReport(file, signal);
+    const report = await this.#report(spec.name, file, signal);
     if (report.kind === "ready") return report;
-    const { remedy = `kubectl logs -n ${systemNamespace} ${spec.name}-${this.#agent.name}` } =
-      report;
-    throw new CliError(report.message, { remedy });
+    throw new CliError(report.message, { remedy: report.remedy ?? this.#logsOf(spec.name) });
+  }
+
+  /** What the service says of itself. @throws CliError when it ends again and again without a word */
+  async #report(name: string, file: string, signal: AbortSignal): Promise<Report> {
+    const silent = new AbortController();
+    const restarts = { before: Number.POSITIVE_INFINITY };
+    const look = ({ metadata, status }: Pod): void => {
+      const [container] = status?.containerStatuses ?? [];
+      if (metadata.namespace !== systemNamespace || container?.name !== name) return;
+      // Counted from what is seen first: an earlier life may have left restarts behind.
+      restarts.before = Math.min(restarts.before, container.restartCount);
+      const { waiting } = container.state ?? {};
+      if (waiting?.reason !== "CrashLoopBackOff" || container.restartCount <= restarts.before)
+        return;
+      const message = `${name} ended twice and did not say why: ${waiting.message ?? waiting.reason}`;
+      silent.abort(new CliError(message, { remedy: this.#logsOf(name) }));
+    };
+    const stopWatch = this.#client.watch(
+      kinds.pods,
+      { resourceVersion: "0" },
+      { onEvent: ({ object }) => look(object), onEnd: () => undefined },
+    );
+    try {
+      return await awaitReport(file, AbortSignal.any([signal, silent.signal]));
+    } finally {
+      stopWatch();
+    }
+  }
+
+  #logsOf(name: string): string {
+    return `kubectl logs -n ${systemNamespace} ${name}-${this.#agent.name}`;
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
-import { mkdtemp, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -59,6 +59,15 @@ test("a first start that failed takes nothing from the next", async () => {
   server.close();
   await using running = await up(dataDir);
   assert.match(running.stdout, /\/hello#[0-9A-Z]{4}-/);
+});
+
+test("a service that ends again and again without a word is told, and not waited for", async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), "warrener-cli-"));
+  await mkdir(join(dataDir, "run", "broker.json.tmp"), { recursive: true }); // where it would say that it is ready
+  const { code, stderr } = await warrener(["up", ...anyPorts, "--data", dataDir]);
+  assert.equal(code, 1);
+  assert.match(stderr, /broker ended twice and did not say why/);
+  assert.match(stderr, /kubectl logs -n warrener-system broker-/);
 });
 
 test("a message that is published is listed, and consumed as JSON when piped", async () => {
