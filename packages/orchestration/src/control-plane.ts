@@ -28,6 +28,7 @@ import { validatingPolicyAdmission } from "./server/admission/policy/validating-
 import { priorityAdmission } from "./server/admission/priority.ts";
 import { resourceQuotaAdmission } from "./server/admission/resource-quota.ts";
 import { serviceAccountAdmission } from "./server/admission/service-account.ts";
+import { webhookAdmission } from "./server/admission/webhooks/index.ts";
 import { authenticator } from "./server/auth/authenticator.ts";
 import { authorizer } from "./server/auth/authorizer.ts";
 import { PolicyView } from "./server/auth/policy-view.ts";
@@ -96,23 +97,28 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   // At the first start another process issues certificates; this one need not wait for it.
   const [pki, opened] = await Promise.all([open(), openStore(join(directory, "store"), options)]);
   const store = closing.use(opened);
+  const webhooks = webhookAdmission(() => registry, log);
   const registry: Registry = new Registry({
     store,
     resources: builtInResources(),
     admission: admissionPlugins(() => registry, options.nodeLifecycle),
+    remoteAdmission: webhooks,
     now,
     newUid: randomUUID,
     newSuffix,
   });
   const tokens = new ServiceAccountTokens(pki.tokenKey, now, isThere(registry));
-  const subresources = new Subresources({
-    scale: scaleHandler(registry),
-    "pods/binding": bindingHandler(registry, now),
-    "pods/log": podLogHandler(registry, nodes, now),
-    "pods/eviction": evictionHandler(registry, now),
-    "namespaces/finalize": finalizeHandler(registry),
-    "serviceaccounts/token": tokenHandler(registry, tokens),
-  });
+  const subresources = new Subresources(
+    {
+      scale: scaleHandler(registry),
+      "pods/binding": bindingHandler(registry, now),
+      "pods/log": podLogHandler(registry, nodes, now),
+      "pods/eviction": evictionHandler(registry, now),
+      "namespaces/finalize": finalizeHandler(registry),
+      "serviceaccounts/token": tokenHandler(registry, tokens),
+    },
+    registry,
+  );
   const virtual = metricsResources(registry, nodes);
   for (const { resource } of virtual) registry.resources.add(resource);
   const client = inProcessClient(registry, subresources);
@@ -150,6 +156,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   );
   const { port } = server;
   await publishOwnService(client, { host, port });
+  webhooks.start();
   await writeKubeconfig(options.kubeconfigFile, pki, host, port);
   const cancel = every(clock, renewalMs, async () => {
     const renewed = await open();

@@ -4,6 +4,7 @@ import { defaultersByKind } from "./defaults.ts";
 import type { KubeObject } from "./object.ts";
 import type { Strategy } from "./resource.ts";
 import type { StatusCause } from "./status.ts";
+import { webhookStrategy } from "./webhook-rules.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -272,6 +273,10 @@ const rulesByKind: Readonly<Record<string, Strategy>> = {
   "apps/DaemonSet": workload,
   "apps/StatefulSet": workload,
   "apiextensions.k8s.io/CustomResourceDefinition": { validate: definitionCauses },
+  "admissionregistration.k8s.io/MutatingWebhookConfiguration": webhookStrategy({
+    reinvocationPolicy: "Never",
+  }),
+  "admissionregistration.k8s.io/ValidatingWebhookConfiguration": webhookStrategy(),
   "batch/Job": {
     validate: notNegative,
     selectableFields: (job) => ({ "status.successful": text(statusOf(job)["succeeded"] ?? 0) }),

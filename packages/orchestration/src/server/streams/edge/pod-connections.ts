@@ -6,7 +6,7 @@ import { kinds } from "../../../api/kinds.ts";
 import { StatusError } from "../../../api/status.ts";
 import type { Pod } from "../../../api/types.generated.ts";
 import type { NodeStreams } from "../../../node/node-streams.ts";
-import { flag, type ResourceApiRequest } from "../../http/api-request.ts";
+import { flag, type ResourceApiRequest, writeOptions } from "../../http/api-request.ts";
 import type { UpgradeHandler } from "../../http/api-server.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { channelProtocols, chosenProtocol, exitStatus } from "../channels.ts";
@@ -43,6 +43,7 @@ export function podConnections(registry: Registry, nodes: NodeStreamsOf): Upgrad
   return async (request, raw, socket, head) => {
     const { info } = request;
     const pod = await podOf(registry, request);
+    await reviewed(registry, request, pod);
     const node = nodeOf(pod, nodes);
     const upgrade = (raw.headers.upgrade ?? "").toLowerCase();
     if (info.subresource === "portforward") {
@@ -82,6 +83,38 @@ export function podConnections(registry: Registry, nodes: NodeStreamsOf): Upgrad
       void run(webSocketSession(client, protocol, wanted));
     });
   };
+}
+
+const optionKinds: Readonly<Record<string, string>> = {
+  exec: "PodExecOptions",
+  attach: "PodAttachOptions",
+  portforward: "PodPortForwardOptions",
+};
+
+/** Whoever has a say from outside has it about connections, too. @throws StatusError */
+async function reviewed(registry: Registry, request: ResourceApiRequest, pod: Pod): Promise<void> {
+  const { url, info } = request;
+  const { subresource = "" } = info;
+  const { namespace, name = "" } = pod.metadata;
+  const kind = optionKinds[subresource];
+  if (kind === undefined) return;
+  const { group, version, resource: plural } = kinds.pods;
+  const resource = registry.resources.get(group, version, plural);
+  const container = url.searchParams.get("container");
+  const object = {
+    apiVersion: "v1",
+    kind,
+    metadata: {},
+    ...(subresource === "portforward"
+      ? { ports: url.searchParams.getAll("ports").map(Number) }
+      : { ...wantedStreams(request), ...(container !== null && { container }) }),
+    ...(subresource === "exec" && { command: url.searchParams.getAll("command") }),
+  };
+  await registry.review(
+    "CONNECT",
+    { resource, namespace, name, subresource, object },
+    writeOptions(request),
+  );
 }
 
 /** What the client asks to be done, once its streams are there. */

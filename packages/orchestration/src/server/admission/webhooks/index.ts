@@ -1,0 +1,84 @@
+// Mutating and validating webhooks, as the registry asks them.
+import { randomUUID } from "node:crypto";
+import { type Kind, kinds } from "../../../api/kinds.ts";
+import type { KubeObject } from "../../../api/object.ts";
+import type { Resource } from "../../../api/resource.ts";
+import type { Log } from "../../../log.ts";
+import type { RemoteAdmission } from "../../registry/admission.ts";
+import type { Registry } from "../../registry/registry.ts";
+import { type Dispatcher, mutateInOrder, validateTogether } from "./dispatch.ts";
+import { callWebhook } from "./edge/call.ts";
+import { askedAs } from "./match.ts";
+import { type Webhook, webhooksOf } from "./webhook.ts";
+
+export interface WebhookAdmission extends RemoteAdmission {
+  /** Nobody is asked before: webhooks may be served by what starts only then. */
+  start(): void;
+}
+
+/** @param registry asked once it has started: it need not exist yet */
+export function webhookAdmission(registry: () => Registry, log: Log): WebhookAdmission {
+  let known: readonly Webhook[] | undefined;
+  let hasStarted = false;
+  const webhooks = (): readonly Webhook[] => {
+    if (!hasStarted) return [];
+    return (known ??= webhooksOf([
+      ...all(registry(), kinds.mutatingWebhookConfigurations),
+      ...all(registry(), kinds.validatingWebhookConfigurations),
+    ]));
+  };
+  const dispatcher: Dispatcher = {
+    call: callWebhook,
+    newUid: randomUUID,
+    log,
+    namespace: (name) => one(registry(), kinds.namespaces, undefined, name),
+    resources: () => registry().resources.all,
+    service: (namespace, name) => one(registry(), kinds.services, namespace, name),
+    slices: (namespace, service) =>
+      all(registry(), kinds.endpointSlices, namespace).filter(
+        ({ metadata }) => metadata.labels?.["kubernetes.io/service-name"] === service,
+      ),
+  };
+  return {
+    start() {
+      hasStarted = true;
+      const forget = (): void => void (known = undefined);
+      for (const kind of [
+        kinds.mutatingWebhookConfigurations,
+        kinds.validatingWebhookConfigurations,
+      ])
+        registry().watch(of(registry(), kind), undefined, registry().revision, () => true, forget);
+    },
+    isAsked: (request) =>
+      webhooks().some((webhook) => askedAs(webhook, request, dispatcher) !== undefined),
+    mutate: (request, refilled) => {
+      const mutating = webhooks().filter(({ isMutating }) => isMutating);
+      return mutateInOrder(dispatcher, mutating, request, refilled);
+    },
+    validate: (request) => {
+      const validating = webhooks().filter(({ isMutating }) => !isMutating);
+      return validateTogether(dispatcher, validating, request);
+    },
+  };
+}
+
+function of(registry: Registry, { group, version, resource }: Kind): Resource {
+  return registry.resources.get(group, version, resource);
+}
+
+function all<T extends KubeObject>(
+  registry: Registry,
+  kind: Kind<T>,
+  namespace?: string,
+): readonly T[] {
+  return registry.peekAll(of(registry, kind), namespace) as readonly T[];
+}
+
+function one<T extends KubeObject>(
+  registry: Registry,
+  kind: Kind<T>,
+  namespace: string | undefined,
+  name: string,
+): T | undefined {
+  return registry.peek(of(registry, kind), namespace, name) as T | undefined;
+}
