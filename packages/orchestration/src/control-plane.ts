@@ -23,6 +23,7 @@ import type { Log } from "./log.ts";
 import { kubeconfig } from "./pki/kubeconfig.ts";
 import { openPki, type Pki } from "./pki/pki-folder.ts";
 import { defaultTolerationsAdmission } from "./server/admission/default-tolerations.ts";
+import { escalationAdmission } from "./server/admission/escalation.ts";
 import { limitRangerAdmission } from "./server/admission/limit-ranger.ts";
 import { validatingPolicyAdmission } from "./server/admission/policy/validating-policy.ts";
 import { priorityAdmission } from "./server/admission/priority.ts";
@@ -101,7 +102,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const registry: Registry = new Registry({
     store,
     resources: builtInResources(),
-    admission: admissionPlugins(() => registry, options.nodeLifecycle),
+    admission: [
+      escalationAdmission(() => ({ authorizer: decide, view })),
+      ...admissionPlugins(() => registry, options.nodeLifecycle),
+    ],
     remoteAdmission: webhooks,
     now,
     newUid: randomUUID,

@@ -230,6 +230,12 @@ function definitionCauses(definition: KubeObject): readonly StatusCause[] {
   return causes;
 }
 
+/** Whoever may only change who is bound would have another role with it (rbac/v1, "roleRef"). */
+function roleRefUnchanged(object: KubeObject, old: KubeObject): readonly StatusCause[] {
+  if (isDeepStrictEqual(object["roleRef"], old["roleRef"])) return [];
+  return [unchangeable("roleRef", `${JSON.stringify(object["roleRef"])}: cannot change roleRef`)];
+}
+
 const rulesByKind: Readonly<Record<string, Strategy>> = {
   "/Pod": {
     validate: containersCauses,
@@ -277,6 +283,8 @@ const rulesByKind: Readonly<Record<string, Strategy>> = {
     reinvocationPolicy: "Never",
   }),
   "admissionregistration.k8s.io/ValidatingWebhookConfiguration": webhookStrategy(),
+  "rbac.authorization.k8s.io/RoleBinding": { validateUpdate: roleRefUnchanged },
+  "rbac.authorization.k8s.io/ClusterRoleBinding": { validateUpdate: roleRefUnchanged },
   "batch/Job": {
     validate: notNegative,
     selectableFields: (job) => ({ "status.successful": text(statusOf(job)["succeeded"] ?? 0) }),
