@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { defaultersByKind } from "./defaults.ts";
 import type { KubeObject } from "./object.ts";
+import { priorityClassStrategy } from "./priority-class-rules.ts";
 import type { Strategy } from "./resource.ts";
 import type { StatusCause } from "./status.ts";
 import { webhookStrategy } from "./webhook-rules.ts";
@@ -285,6 +286,7 @@ const rulesByKind: Readonly<Record<string, Strategy>> = {
   "admissionregistration.k8s.io/ValidatingWebhookConfiguration": webhookStrategy(),
   "rbac.authorization.k8s.io/RoleBinding": { validateUpdate: roleRefUnchanged },
   "rbac.authorization.k8s.io/ClusterRoleBinding": { validateUpdate: roleRefUnchanged },
+  "scheduling.k8s.io/PriorityClass": priorityClassStrategy,
   "batch/Job": {
     validate: notNegative,
     selectableFields: (job) => ({ "status.successful": text(statusOf(job)["succeeded"] ?? 0) }),

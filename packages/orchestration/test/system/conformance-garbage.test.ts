@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { KubeObject } from "../../src/api/object.ts";
 import { type OneNodeCluster, oneNodeCluster } from "../fixtures/one-node-cluster.ts";
 import { RawApi } from "../fixtures/raw-api.ts";
+import { until } from "../fixtures/until.ts";
 
 const apps = "/apis/apps/v1/namespaces/default";
 const configMaps = "/api/v1/namespaces/default/configmaps";
@@ -21,15 +22,6 @@ after(async () => {
   api[Symbol.dispose]();
   await it[Symbol.asyncDispose]();
 });
-
-/** Resolves with what is there once it fits. */
-async function until<T>(look: () => Promise<T>, fits: (seen: T) => boolean): Promise<T> {
-  for (;;) {
-    const seen = await look();
-    if (fits(seen)) return seen;
-    await sleep(20);
-  }
-}
 
 async function names(path: string): Promise<readonly string[]> {
   const { items } = await api.ok("GET", path);
