@@ -45,7 +45,7 @@ import { type NodeStreamsOf, podConnections } from "./server/streams/edge/pod-co
 import { bindingHandler } from "./server/subresources/binding.ts";
 import { evictionHandler } from "./server/subresources/eviction.ts";
 import { finalizeHandler } from "./server/subresources/finalize.ts";
-import { podLogHandler } from "./server/subresources/pod-log.ts";
+import { podLogs } from "./server/subresources/pod-log.ts";
 import { scaleHandler } from "./server/subresources/scale.ts";
 import { tokenHandler } from "./server/subresources/service-account-token.ts";
 import { Subresources } from "./server/subresources/subresources.ts";
@@ -112,11 +112,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     newSuffix,
   });
   const tokens = new ServiceAccountTokens(pki.tokenKey, now, isThere(registry));
+  const logs = podLogs(registry, nodes, now);
   const subresources = new Subresources(
     {
       scale: scaleHandler(registry),
       "pods/binding": bindingHandler(registry, now),
-      "pods/log": podLogHandler(registry, nodes, now),
+      "pods/log": { connect: (_, request) => logs(request) },
       "pods/eviction": evictionHandler(registry, now),
       "namespaces/finalize": finalizeHandler(registry),
       "serviceaccounts/token": tokenHandler(registry, tokens),
@@ -154,7 +155,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         tokens,
         checks: () => ({ store: store.problem }),
       },
-      upgrade: tunnels.handler(decide, podConnections(registry, nodes)),
+      upgrade: tunnels.handler(decide, podConnections(registry, nodes, logs)),
       log,
     }),
   );

@@ -1,4 +1,4 @@
-// pods/exec, pods/attach and pods/portforward: from an upgraded request to the node that runs the pod.
+// pods/exec, pods/attach, pods/portforward, and pods/log over a WebSocket: from an upgraded request to the node that runs the pod.
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
@@ -6,11 +6,13 @@ import { kinds } from "../../../api/kinds.ts";
 import { StatusError } from "../../../api/status.ts";
 import type { Pod } from "../../../api/types.generated.ts";
 import type { NodeStreams } from "../../../node/node-streams.ts";
+import type { Answer } from "../../http/answer.ts";
 import { flag, type ResourceApiRequest, writeOptions } from "../../http/api-request.ts";
 import type { UpgradeHandler } from "../../http/api-server.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { channelProtocols, chosenProtocol, exitStatus } from "../channels.ts";
 import { chosenContainer } from "../chosen-container.ts";
+import { logSession } from "./log-session.ts";
 import { portForwardSession } from "./port-forward-session.ts";
 import {
   type ProcessSession,
@@ -29,7 +31,13 @@ const tunnelProtocol = "SPDY/3.1+portforward.k8s.io";
 const tunnelToken = "portforward.k8s.io";
 const spdyProtocols = ["v4.channel.k8s.io", "portforward.k8s.io"];
 
-export function podConnections(registry: Registry, nodes: NodeStreamsOf): UpgradeHandler {
+/** @param logs what a request for a log gets without an upgrade */
+export function podConnections(
+  registry: Registry,
+  nodes: NodeStreamsOf,
+  logs: (request: ResourceApiRequest) => Promise<Answer>,
+): UpgradeHandler {
+  const log = logSession(logs);
   const sockets = new WebSocketServer({
     noServer: true,
     handleProtocols: (offered) =>
@@ -42,6 +50,7 @@ export function podConnections(registry: Registry, nodes: NodeStreamsOf): Upgrad
 
   return async (request, raw, socket, head) => {
     const { info } = request;
+    if (info.subresource === "log") return log(request, raw, socket, head);
     const pod = await podOf(registry, request);
     await reviewed(registry, request, pod);
     const node = nodeOf(pod, nodes);
