@@ -27,32 +27,35 @@ export function placed(
     throw badRequest(
       "the namespace of the provided object does not match the namespace sent on the request",
     );
-  checkShapeOf(resource, given, name, options);
-  const { namespace: _, ...metadata } = given.metadata;
+  const known = knownOf(resource, given, name, options);
+  const { namespace: _, ...metadata } = known.metadata;
   return {
-    ...given,
+    ...known,
     metadata: { ...metadata, name, ...(namespace !== undefined && { namespace }) },
   };
 }
 
-export function checkShapeOf(
+/** What its schema knows of an object; the rest is refused, told or passed over, as the client asks. @throws StatusError */
+export function knownOf(
   resource: Resource,
   given: KubeObject,
   name: string,
   options: WriteOptions,
-): void {
+): KubeObject {
+  const { fieldValidation, user } = options;
   // Those who live in this process are held to the types when it is built.
-  if (options.fieldValidation === "Ignore") return;
+  if (fieldValidation === "Ignore" && user === undefined) return given;
   const report = shapeOf(resource, given);
-  if (report === undefined) return;
+  if (report === undefined) return given;
   const { kind, version } = resource;
   const title = `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}`;
   if (report.mistyped.length > 0) throw badRequest(`${title}: ${report.mistyped[0]}`);
   const unknown = report.unknown.map((path) => `unknown field ${JSON.stringify(path)}`);
-  if (options.fieldValidation === "Warn") for (const text of unknown) options.warn?.(text);
-  else if (unknown.length > 0)
+  if (fieldValidation === "Warn") for (const text of unknown) options.warn?.(text);
+  else if (fieldValidation !== "Ignore" && unknown.length > 0)
     throw badRequest(`${title}: strict decoding error: ${unknown.join(", ")}`);
   if (report.causes.length > 0) throw invalid(resource, name, report.causes);
+  return report.known?.(given) ?? given;
 }
 
 export function validate(

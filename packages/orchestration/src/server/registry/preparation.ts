@@ -6,7 +6,7 @@ import { badRequest } from "../../api/status.ts";
 import { timestamp } from "../../clock.ts";
 import { afterUpdate } from "../patch/managed-fields.ts";
 import type { AdmissionPlugin, AdmissionRequest } from "./admission.ts";
-import { checkShapeOf, placed, validate } from "./fitting.ts";
+import { knownOf, placed, validate } from "./fitting.ts";
 import {
   checkPreconditions,
   finalizersAfter,
@@ -94,8 +94,10 @@ export class Preparation {
     const { resource, object: before } = request;
     const refilled = (changed: KubeObject): KubeObject => {
       const same = { ...changed, metadata: sameIdentity(changed.metadata, before.metadata) };
-      checkShapeOf(resource, same, before.metadata.name ?? "", { fieldValidation: "Warn" });
-      const object = this.#defaulted(resource, withoutUndefined(same));
+      const known = knownOf(resource, same, before.metadata.name ?? "", {
+        fieldValidation: "Warn",
+      });
+      const object = this.#defaulted(resource, withoutUndefined(known));
       return this.#mutated({ ...request, object });
     };
     return { request: { ...request, object: this.#mutated(request) }, completed, refilled };
