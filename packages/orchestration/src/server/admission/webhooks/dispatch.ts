@@ -1,4 +1,5 @@
 // Who is asked in which order, what becomes of the object, and what a failure means.
+import { isDeepStrictEqual } from "node:util";
 import type { KubeObject } from "../../../api/object.ts";
 import type { Resource } from "../../../api/resource.ts";
 import { badRequest } from "../../../api/status.ts";
@@ -43,10 +44,10 @@ export async function mutateInOrder(
   const ask = async (webhook: Webhook): Promise<boolean> => {
     const answer = await askOne(dispatcher, webhook, { ...request, object });
     if (answer === undefined) return false;
-    if (answer.patch !== undefined) {
-      object = refilled(patched(webhook, { ...request, object }, answer));
-      for (const each of passed) again.add(each);
-    }
+    if (answer.patch === undefined) return true;
+    const changed = refilled(patched(webhook, { ...request, object }, answer));
+    if (!isDeepStrictEqual(changed, object)) for (const each of passed) again.add(each);
+    object = changed;
     return true;
   };
   for (const webhook of webhooks)

@@ -12,16 +12,18 @@ import { askedAs } from "./match.ts";
 import { type Webhook, webhooksOf } from "./webhook.ts";
 
 export interface WebhookAdmission extends RemoteAdmission {
-  /** Nobody is asked before: webhooks may be served by what starts only then. */
+  /** From now on what this process itself writes is reviewed, too: before, webhooks may be served by what only starts with it. */
   start(): void;
 }
 
-/** @param registry asked once it has started: it need not exist yet */
+/** @param registry asked at the first request: it need not exist yet */
 export function webhookAdmission(registry: () => Registry, log: Log): WebhookAdmission {
   let known: readonly Webhook[] | undefined;
+  let isWatching = false;
   let hasStarted = false;
   const webhooks = (): readonly Webhook[] => {
-    if (!hasStarted) return [];
+    if (!isWatching) watchConfigurations(registry(), () => (known = undefined));
+    isWatching = true;
     return (known ??= webhooksOf([
       ...all(registry(), kinds.mutatingWebhookConfigurations),
       ...all(registry(), kinds.validatingWebhookConfigurations),
@@ -42,14 +44,9 @@ export function webhookAdmission(registry: () => Registry, log: Log): WebhookAdm
   return {
     start() {
       hasStarted = true;
-      const forget = (): void => void (known = undefined);
-      for (const kind of [
-        kinds.mutatingWebhookConfigurations,
-        kinds.validatingWebhookConfigurations,
-      ])
-        registry().watch(of(registry(), kind), undefined, registry().revision, () => true, forget);
     },
     isAsked: (request) =>
+      (hasStarted || request.user !== undefined) &&
       webhooks().some((webhook) => askedAs(webhook, request, dispatcher) !== undefined),
     mutate: (request, refilled) => {
       const mutating = webhooks().filter(({ isMutating }) => isMutating);
@@ -60,6 +57,11 @@ export function webhookAdmission(registry: () => Registry, log: Log): WebhookAdm
       return validateTogether(dispatcher, validating, request);
     },
   };
+}
+
+function watchConfigurations(registry: Registry, onChange: () => void): void {
+  for (const kind of [kinds.mutatingWebhookConfigurations, kinds.validatingWebhookConfigurations])
+    registry.watch(of(registry, kind), undefined, registry.revision, () => true, onChange);
 }
 
 function of(registry: Registry, { group, version, resource }: Kind): Resource {

@@ -1,6 +1,6 @@
 // Whether a webhook is asked about a request, and in which version of the object.
 import type { KubeObject } from "../../../api/object.ts";
-import { prefixOf, type Resource } from "../../../api/resource.ts";
+import type { Resource } from "../../../api/resource.ts";
 import { qualified, StatusError } from "../../../api/status.ts";
 import type { AdmissionRequest } from "../../registry/admission.ts";
 import { covers, isExempt, isSelected } from "../match.ts";
@@ -36,8 +36,11 @@ function others(
   { resource }: AdmissionRequest,
   resources: Surroundings["resources"],
 ): readonly Resource[] {
-  const prefix = prefixOf(resource);
-  return resources().filter((other) => other !== resource && prefixOf(other) === prefix);
+  const place = resource.stored ?? resource;
+  return resources().filter((other) => {
+    const { group, resource: plural } = other.stored ?? other;
+    return other !== resource && plural === place.resource && group === place.group;
+  });
 }
 
 /** The same object as another version shows it. */

@@ -30,8 +30,19 @@ export function webhooksOf(
         definition,
         isReinvoked: definition.reinvocationPolicy === "IfNeeded",
         conditions: (definition.matchConditions ?? []).map(({ expression }) =>
-          compile(expression, matchVariables),
+          compiled(expression),
         ),
       })),
     );
+}
+
+/** One that cannot be compiled any more fails where it is evaluated: `failurePolicy` says what then. */
+function compiled(expression: string): Program {
+  try {
+    return compile(expression, matchVariables);
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
 }
