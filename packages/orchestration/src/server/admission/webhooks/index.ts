@@ -4,7 +4,7 @@ import { type Kind, kinds } from "../../../api/kinds.ts";
 import type { KubeObject } from "../../../api/object.ts";
 import type { Resource } from "../../../api/resource.ts";
 import type { Log } from "../../../log.ts";
-import type { RemoteAdmission } from "../../registry/admission.ts";
+import type { AdmissionRequest, RemoteAdmission } from "../../registry/admission.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { type Dispatcher, mutateInOrder, validateTogether } from "./dispatch.ts";
 import { callWebhook } from "./edge/call.ts";
@@ -46,7 +46,7 @@ export function webhookAdmission(registry: () => Registry, log: Log): WebhookAdm
       hasStarted = true;
     },
     isAsked: (request) =>
-      (hasStarted || request.user !== undefined) &&
+      (request.user !== undefined || (hasStarted && !isSignOfLife(request))) &&
       webhooks().some((webhook) => askedAs(webhook, request, dispatcher) !== undefined),
     mutate: (request, refilled) => {
       const mutating = webhooks().filter(({ isMutating }) => isMutating);
@@ -57,6 +57,14 @@ export function webhookAdmission(registry: () => Registry, log: Log): WebhookAdm
       return validateTogether(dispatcher, validating, request);
     },
   };
+}
+
+/** A webhook that is away would take the nodes of this process with it, and then keep the process from starting. */
+function isSignOfLife({ resource: { group, resource } }: AdmissionRequest): boolean {
+  return (
+    (group === "" && resource === "nodes") ||
+    (group === "coordination.k8s.io" && resource === "leases")
+  );
 }
 
 function watchConfigurations(registry: Registry, onChange: () => void): void {
