@@ -23,11 +23,13 @@ import type { Log } from "./log.ts";
 import { kubeconfig } from "./pki/kubeconfig.ts";
 import { openPki, type Pki } from "./pki/pki-folder.ts";
 import { defaultTolerationsAdmission } from "./server/admission/default-tolerations.ts";
+import { escalationAdmission } from "./server/admission/escalation.ts";
 import { limitRangerAdmission } from "./server/admission/limit-ranger.ts";
 import { validatingPolicyAdmission } from "./server/admission/policy/validating-policy.ts";
 import { priorityAdmission } from "./server/admission/priority.ts";
 import { resourceQuotaAdmission } from "./server/admission/resource-quota.ts";
 import { serviceAccountAdmission } from "./server/admission/service-account.ts";
+import { webhookAdmission } from "./server/admission/webhooks/index.ts";
 import { authenticator } from "./server/auth/authenticator.ts";
 import { authorizer } from "./server/auth/authorizer.ts";
 import { PolicyView } from "./server/auth/policy-view.ts";
@@ -43,7 +45,7 @@ import { type NodeStreamsOf, podConnections } from "./server/streams/edge/pod-co
 import { bindingHandler } from "./server/subresources/binding.ts";
 import { evictionHandler } from "./server/subresources/eviction.ts";
 import { finalizeHandler } from "./server/subresources/finalize.ts";
-import { podLogHandler } from "./server/subresources/pod-log.ts";
+import { podLogs } from "./server/subresources/pod-log.ts";
 import { scaleHandler } from "./server/subresources/scale.ts";
 import { tokenHandler } from "./server/subresources/service-account-token.ts";
 import { Subresources } from "./server/subresources/subresources.ts";
@@ -96,23 +98,32 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   // At the first start another process issues certificates; this one need not wait for it.
   const [pki, opened] = await Promise.all([open(), openStore(join(directory, "store"), options)]);
   const store = closing.use(opened);
+  const webhooks = webhookAdmission(() => registry, log);
   const registry: Registry = new Registry({
     store,
     resources: builtInResources(),
-    admission: admissionPlugins(() => registry, options.nodeLifecycle),
+    admission: [
+      escalationAdmission(() => ({ authorizer: decide, view })),
+      ...admissionPlugins(() => registry, options.nodeLifecycle),
+    ],
+    remoteAdmission: webhooks,
     now,
     newUid: randomUUID,
     newSuffix,
   });
   const tokens = new ServiceAccountTokens(pki.tokenKey, now, isThere(registry));
-  const subresources = new Subresources({
-    scale: scaleHandler(registry),
-    "pods/binding": bindingHandler(registry, now),
-    "pods/log": podLogHandler(registry, nodes, now),
-    "pods/eviction": evictionHandler(registry, now),
-    "namespaces/finalize": finalizeHandler(registry),
-    "serviceaccounts/token": tokenHandler(registry, tokens),
-  });
+  const logs = podLogs(registry, nodes, now);
+  const subresources = new Subresources(
+    {
+      scale: scaleHandler(registry),
+      "pods/binding": bindingHandler(registry, now),
+      "pods/log": { connect: (_, request) => logs(request) },
+      "pods/eviction": evictionHandler(registry, now),
+      "namespaces/finalize": finalizeHandler(registry),
+      "serviceaccounts/token": tokenHandler(registry, tokens),
+    },
+    registry,
+  );
   const virtual = metricsResources(registry, nodes);
   for (const { resource } of virtual) registry.resources.add(resource);
   const client = inProcessClient(registry, subresources);
@@ -144,12 +155,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         tokens,
         checks: () => ({ store: store.problem }),
       },
-      upgrade: tunnels.handler(decide, podConnections(registry, nodes)),
+      upgrade: tunnels.handler(decide, podConnections(registry, nodes, logs)),
       log,
     }),
   );
   const { port } = server;
   await publishOwnService(client, { host, port });
+  webhooks.start();
   await writeKubeconfig(options.kubeconfigFile, pki, host, port);
   const cancel = every(clock, renewalMs, async () => {
     const renewed = await open();

@@ -2,8 +2,10 @@
 import { isDeepStrictEqual } from "node:util";
 import { defaultersByKind } from "./defaults.ts";
 import type { KubeObject } from "./object.ts";
+import { priorityClassStrategy } from "./priority-class-rules.ts";
 import type { Strategy } from "./resource.ts";
 import type { StatusCause } from "./status.ts";
+import { webhookStrategy } from "./webhook-rules.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -229,6 +231,12 @@ function definitionCauses(definition: KubeObject): readonly StatusCause[] {
   return causes;
 }
 
+/** Whoever may only change who is bound would have another role with it (rbac/v1, "roleRef"). */
+function roleRefUnchanged(object: KubeObject, old: KubeObject): readonly StatusCause[] {
+  if (isDeepStrictEqual(object["roleRef"], old["roleRef"])) return [];
+  return [unchangeable("roleRef", `${JSON.stringify(object["roleRef"])}: cannot change roleRef`)];
+}
+
 const rulesByKind: Readonly<Record<string, Strategy>> = {
   "/Pod": {
     validate: containersCauses,
@@ -272,6 +280,13 @@ const rulesByKind: Readonly<Record<string, Strategy>> = {
   "apps/DaemonSet": workload,
   "apps/StatefulSet": workload,
   "apiextensions.k8s.io/CustomResourceDefinition": { validate: definitionCauses },
+  "admissionregistration.k8s.io/MutatingWebhookConfiguration": webhookStrategy({
+    reinvocationPolicy: "Never",
+  }),
+  "admissionregistration.k8s.io/ValidatingWebhookConfiguration": webhookStrategy(),
+  "rbac.authorization.k8s.io/RoleBinding": { validateUpdate: roleRefUnchanged },
+  "rbac.authorization.k8s.io/ClusterRoleBinding": { validateUpdate: roleRefUnchanged },
+  "scheduling.k8s.io/PriorityClass": priorityClassStrategy,
   "batch/Job": {
     validate: notNegative,
     selectableFields: { "status.successful": (job) => text(statusOf(job)["succeeded"] ?? 0) },

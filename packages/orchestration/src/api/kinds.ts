@@ -93,6 +93,18 @@ export const kinds = {
     "ClusterRoleBinding",
     false,
   ),
+  mutatingWebhookConfigurations: kind<types.MutatingWebhookConfiguration>(
+    "admissionregistration.k8s.io/v1",
+    "mutatingwebhookconfigurations",
+    "MutatingWebhookConfiguration",
+    false,
+  ),
+  validatingWebhookConfigurations: kind<types.ValidatingWebhookConfiguration>(
+    "admissionregistration.k8s.io/v1",
+    "validatingwebhookconfigurations",
+    "ValidatingWebhookConfiguration",
+    false,
+  ),
   validatingAdmissionPolicies: kind<types.ValidatingAdmissionPolicy>(
     "admissionregistration.k8s.io/v1",
     "validatingadmissionpolicies",

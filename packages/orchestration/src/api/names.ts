@@ -45,13 +45,14 @@ function pathSegmentProblem(name: string): string | undefined {
 export function labelCauses(labels: unknown, field: string): readonly StatusCause[] {
   if (typeof labels !== "object" || labels === null) return [];
   return Object.entries(labels).flatMap(([name, value]) => {
-    const why = keyProblem(name) ?? valueProblem(String(value));
+    const why = qualifiedNameProblem(name) ?? valueProblem(String(value));
     if (why === undefined) return [];
     return [{ reason: "FieldValueInvalid", message: `Invalid value: ${why}`, field }];
   });
 }
 
-function keyProblem(key: string): string | undefined {
+/** What is wrong with a name that may have a domain before it: `example.com/role`. */
+export function qualifiedNameProblem(key: string): string | undefined {
   const at = key.lastIndexOf("/");
   const [prefix, name] = at === -1 ? [undefined, key] : [key.slice(0, at), key.slice(at + 1)];
   const prefixIsBad =

@@ -28,6 +28,8 @@ export interface ShapeReport {
   /** Values of the wrong type, in the words of Kubernetes' decoder. */
   readonly mistyped: readonly string[];
   readonly causes: readonly StatusCause[];
+  /** The object without its unknown fields; absent where defaulting takes them out. */
+  readonly known?: <T>(object: T) => T;
 }
 
 /** The columns that a custom resource has beside its name. */

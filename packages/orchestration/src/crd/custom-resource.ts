@@ -1,6 +1,7 @@
 // What a CustomResourceDefinition makes the server serve: a resource for each of its versions.
 
-import type { KubeObject } from "../api/object.ts";
+import { openApiDocument } from "../api/built-in.ts";
+import type { KubeObject, ObjectMeta } from "../api/object.ts";
 import type {
   Resource,
   ShapeReport,
@@ -14,6 +15,7 @@ import type {
   CustomResourceDefinition,
   CustomResourceDefinitionVersion,
 } from "../api/types.generated.ts";
+import { checkShape } from "../server/schema-validation.ts";
 import { columnsOf } from "./columns.ts";
 import { rulesOf } from "./rules.ts";
 import { defaulted, pruned } from "./structural.ts";
@@ -54,8 +56,8 @@ export function customResources({ spec }: CustomResourceDefinition): readonly Re
         columns: columnsOf(version.additionalPrinterColumns),
         strategy: strategyOf(schema ?? {}, version),
         ...(version.subresources?.scale !== undefined && { scale: version.subresources.scale }),
-        ...(spec.versions.length > 1 && {
-          stored: storedAs(group, names.plural, version.name, storage),
+        ...((spec.versions.length > 1 || hasDefaults(schema)) && {
+          stored: storedAs(group, names.plural, { shown: version.name, storage, schema }),
         }),
       };
     });
@@ -75,14 +77,37 @@ function subresourcesOf(
   ];
 }
 
-/** Versions differ in name alone (`conversion.strategy: None`). */
-function storedAs(group: string, resource: string, version: string, storage: string): StoredAs {
+/** Versions differ in name alone (`conversion.strategy: None`); what was stored before a default was defined has it when it is read. */
+function storedAs(
+  group: string,
+  resource: string,
+  version: {
+    readonly shown: string;
+    readonly storage: string;
+    readonly schema: SchemaNode | undefined;
+  },
+): StoredAs {
+  const { shown, storage, schema } = version;
+  const filled = hasDefaults(schema)
+    ? (object: KubeObject): KubeObject => defaulted(object, schema) as KubeObject
+    : (object: KubeObject): KubeObject => object;
   return {
     group,
     resource,
-    read: (stored) => ({ ...stored, apiVersion: `${group}/${version}` }),
+    read: (stored) => filled({ ...stored, apiVersion: `${group}/${shown}` }),
     write: (object) => ({ ...object, apiVersion: `${group}/${storage}` }),
   };
+}
+
+function hasDefaults(node: SchemaNode | undefined): boolean {
+  if (node === undefined) return false;
+  const { properties = {}, items, additionalProperties } = node;
+  return (
+    node.default !== undefined ||
+    Object.values(properties).some(hasDefaults) ||
+    hasDefaults(items) ||
+    (typeof additionalProperties === "object" && hasDefaults(additionalProperties))
+  );
 }
 
 function strategyOf(schema: SchemaNode, version: CustomResourceDefinitionVersion): Strategy {
@@ -91,11 +116,10 @@ function strategyOf(schema: SchemaNode, version: CustomResourceDefinitionVersion
   const { selectableFields = [] } = version;
   return {
     shape: (object) => shapeOf(object, schema),
-    defaults: (object) =>
-      defaulted(
-        pruned(object, schema, () => undefined),
-        schema,
-      ) as KubeObject,
+    defaults: (object) => {
+      const known = pruned(object, schema, () => undefined) as KubeObject;
+      return defaulted({ ...known, metadata: knownMetadata(known.metadata) }, schema) as KubeObject;
+    },
     // A rule can count on the shape that the schema asks for.
     validate: (object) => {
       const causes = validate(object);
@@ -121,7 +145,20 @@ function strategyOf(schema: SchemaNode, version: CustomResourceDefinitionVersion
 function shapeOf(object: KubeObject, schema: SchemaNode): ShapeReport {
   const unknown: string[] = [];
   pruned(object, schema, (path) => unknown.push(path));
-  return { unknown, mistyped: [], causes: [] };
+  const metadata = checkShape(object.metadata, metadataType, openApiDocument().definitions);
+  const inMetadata = metadata.unknown.map((path) => `metadata.${path}`);
+  const mistyped = metadata.mistyped.map((text) =>
+    text.replace("into field ", "into field metadata."),
+  );
+  return { unknown: [...inMetadata, ...unknown], mistyped, causes: [] };
+}
+
+/** Metadata is the same of every kind, whatever a definition says of it. */
+const metadataType = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
+
+function knownMetadata(metadata: ObjectMeta): ObjectMeta {
+  const { properties = {} } = openApiDocument().definitions[metadataType] ?? {};
+  return Object.fromEntries(Object.entries(metadata).filter(([name]) => name in properties));
 }
 
 /** Selectable fields are simple paths: `.spec.color`. */

@@ -23,9 +23,27 @@ class Walk implements ShapeReport {
   readonly mistyped: string[] = [];
   readonly causes: StatusCause[] = [];
   readonly #definitions: Definitions;
+  /** Names of unknown fields, by the value that has them. */
+  readonly #extras = new Map<unknown, Set<string>>();
 
   constructor(definitions: Definitions) {
     this.#definitions = definitions;
+  }
+
+  /** The value that was checked, without what is unknown; the same one where nothing is. */
+  known<T>(value: T): T {
+    return this.#extras.size === 0 ? value : (this.#without(value) as T);
+  }
+
+  #without(value: unknown): unknown {
+    if (Array.isArray(value)) return value.map((item) => this.#without(item));
+    if (typeof value !== "object" || value === null) return value;
+    const extras = this.#extras.get(value);
+    return Object.fromEntries(
+      Object.entries(value)
+        .filter(([name]) => extras?.has(name) !== true)
+        .map(([name, inner]) => [name, this.#without(inner)]),
+    );
   }
 
   check(value: unknown, schema: SchemaNode, path: string): void {
@@ -74,11 +92,15 @@ class Walk implements ShapeReport {
     const isOpen = additionalProperties !== undefined || properties === undefined;
     for (const [name, inner] of Object.entries(fields)) {
       const at = path === "" ? name : `${path}.${name}`;
-      const known = properties?.[name];
+      const known =
+        properties !== undefined && Object.hasOwn(properties, name) ? properties[name] : undefined;
       if (known !== undefined) this.check(inner, known, at);
       else if (typeof additionalProperties === "object")
         this.check(inner, additionalProperties, at);
-      else if (!isOpen) this.unknown.push(at);
+      else if (!isOpen) {
+        this.unknown.push(at);
+        this.#extras.set(value, (this.#extras.get(value) ?? new Set()).add(name));
+      }
     }
     for (const name of schema.required ?? []) {
       if (fields[name] !== undefined && fields[name] !== null) continue;

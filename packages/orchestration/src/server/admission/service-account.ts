@@ -78,7 +78,8 @@ function withToken(pod: Pod, suffix: string): Pod {
       ...pod.spec,
       containers: containers.map(mounted),
       ...(initContainers !== undefined && { initContainers: initContainers.map(mounted) }),
-      volumes: [...volumes, tokenVolume(name)],
+      // Somebody may have added a container since the volume came: it is the same one.
+      volumes: volumes.some((it) => it.name === name) ? volumes : [...volumes, tokenVolume(name)],
     },
   };
 }

@@ -14,6 +14,8 @@ export interface ApiRequest {
   readonly body: () => Promise<Buffer>;
   /** Text that the client shows its user beside the answer. */
   readonly warn: (text: string) => void;
+  /** What the audit of the request is told beside what everybody sees. */
+  readonly annotate: (key: string, value: string) => void;
 }
 
 export interface ResourceApiRequest extends ApiRequest {
@@ -39,6 +41,7 @@ export function writeOptions(request: ApiRequest): WriteOptions {
     dryRun: dryRun === "All",
     fieldValidation: mode,
     warn: request.warn,
+    annotate: request.annotate,
     user: request.user,
     manager: managerOf(request),
   };

@@ -1,5 +1,4 @@
 // The door: HTTPS in, through the guard (authenticate, authorize, record), to the handlers, and their answers out.
-import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
@@ -13,9 +12,9 @@ import type { Identity } from "../../pki/certificates.ts";
 import { type Authenticator, anonymous, type Presented } from "../auth/authenticator.ts";
 import { type Authorizer, actOf, forbidden } from "../auth/authorizer.ts";
 import { impersonated } from "../auth/impersonation.ts";
-import type { Act } from "../auth/rbac.ts";
 import type { UserInfo } from "../registry/admission.ts";
 import { type RequestInfo, requestInfo } from "../request-info.ts";
+import { accessEvent, annotated } from "./access-event.ts";
 import type { Answer } from "./answer.ts";
 import type { ApiRequest, ResourceApiRequest } from "./api-request.ts";
 import { readBody } from "./body.ts";
@@ -50,7 +49,15 @@ export type UpgradeHandler = (
   head: Buffer,
 ) => Promise<void>;
 
-const name = "kubernetes";
+/** What comes together while a request is worked on, beside its answer. */
+interface Said {
+  readonly warnings: string[];
+  readonly annotations: Map<string, string>;
+  event: AccessEvent | undefined;
+}
+
+const nothingSaid = (): Said => ({ warnings: [], annotations: new Map(), event: undefined });
+
 /** A client that sends nothing for so long is cut off; watches are answers, and not meant. */
 const headersTimeoutMs = 30_000;
 
@@ -149,10 +156,11 @@ class Door {
   }
 
   async serve(raw: IncomingMessage, response: ServerResponse): Promise<void> {
-    const warnings: string[] = [];
+    const said = nothingSaid();
+    const { warnings } = said;
     try {
-      const request = await this.#admitted(raw, warnings);
-      const answer = await this.#handle(request);
+      const request = await this.#admitted(raw, said);
+      const answer = await this.#answered(request, said);
       await respond(raw, response, answer, warnings, this.#stopping);
     } catch (error) {
       respondError(response, this.#refusal(error, raw), warnings);
@@ -162,7 +170,7 @@ class Door {
   async upgrade(raw: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     socket.on("error", () => socket.destroy());
     try {
-      const request = await this.#admitted(raw, []);
+      const request = await this.#admitted(raw, nothingSaid());
       if (!isResource(request)) throw new StatusError("BadRequest", "nothing here can be upgraded");
       await this.#options.upgrade(request, raw, socket, head);
     } catch (error) {
@@ -178,7 +186,7 @@ class Door {
   /** Who asks for what, once they may and it is written down. @throws StatusError */
   async #admitted(
     raw: IncomingMessage,
-    warnings: string[],
+    said: Said,
   ): Promise<ApiRequest & { readonly info: RequestInfo }> {
     const url = urlOf(raw);
     const info = requestInfo(raw.method ?? "GET", url);
@@ -187,7 +195,8 @@ class Door {
     const user = impersonated(caller, raw.headers, authorizer);
     const act = actOf(info);
     const decision = authorizer.authorize(user, act);
-    await this.#record(raw, caller, user, act, decision);
+    said.event = accessEvent(raw, { caller, user }, act, decision);
+    await this.#record(said.event);
     if (!decision.allowed) {
       if (user === anonymous) throw unauthorized();
       throw forbidden(user, act, decision.reason);
@@ -199,8 +208,20 @@ class Door {
       headers: raw.headers,
       user,
       body: () => readBody(raw),
-      warn: (text) => warnings.push(text),
+      warn: (text) => said.warnings.push(text),
+      annotate: (key, value) => said.annotations.set(key, value),
     };
+  }
+
+  async #answered(
+    request: ApiRequest & { readonly info: RequestInfo },
+    said: Said,
+  ): Promise<Answer> {
+    try {
+      return await this.#handle(request);
+    } finally {
+      await this.#recordAnnotations(said);
+    }
   }
 
   #handle(request: ApiRequest & { readonly info: RequestInfo }): Promise<Answer> {
@@ -229,37 +250,9 @@ class Door {
     return subject;
   }
 
-  /** With the fields of a Kubernetes audit event (audit.k8s.io/v1). */
-  async #record(
-    raw: IncomingMessage,
-    caller: UserInfo,
-    user: UserInfo,
-    act: Act,
-    decision: { readonly allowed: boolean; readonly reason: string },
-  ): Promise<void> {
-    const { verb, group, resource, subresource, namespace, name: object, path } = act;
-    const { "user-agent": userAgent } = raw.headers;
-    const source = raw.socket.remoteAddress;
+  async #record(event: AccessEvent): Promise<void> {
     try {
-      await this.#options.record({
-        actor: caller.username,
-        door: name,
-        ...(source !== undefined && { source }),
-        verb,
-        apiGroup: group,
-        resource: path ?? (subresource === undefined ? resource : `${resource}/${subresource}`),
-        ...(object !== undefined && { name: object }),
-        ...(namespace !== undefined && { namespace }),
-        allowed: decision.allowed,
-        reason: decision.reason,
-        facts: {
-          auditID: randomUUID(),
-          stage: "RequestReceived",
-          requestURI: (raw.url ?? "").slice(0, 1000),
-          ...(userAgent !== undefined && { userAgent: userAgent.slice(0, 200) }),
-          ...(user !== caller && { impersonatedUser: user.username }),
-        },
-      });
+      await this.#options.record(event);
     } catch (cause) {
       this.#options.log.error("access record not written", { error: String(cause) });
       throw new StatusError(
@@ -267,6 +260,12 @@ class Door {
         "the access log cannot be written, so nothing is done: make room on the disk of the data folder",
       );
     }
+  }
+
+  /** What admission had to say is known only now; that it cannot be written takes nothing back. */
+  async #recordAnnotations({ event, annotations }: Said): Promise<void> {
+    if (event === undefined || annotations.size === 0) return;
+    await this.#record(annotated(event, annotations)).catch(() => undefined);
   }
 
   #refusal(error: unknown, raw: IncomingMessage): StatusError {

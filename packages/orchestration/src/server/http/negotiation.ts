@@ -4,18 +4,19 @@ import { StatusError } from "../../api/status.ts";
 /** JSON always; as it is, as a table, or with its metadata alone. */
 export type Form = "object" | "table" | "metadata";
 
+const allForms: readonly Form[] = ["object", "table", "metadata"];
+
 /**
  * @param accept header of the request
+ * @param offered forms that there are: what has no metadata is shown as it is alone
  * @returns the first form of its list that we have. Whoever asks for protobuf accepts JSON, too: clients of Kubernetes list both.
  * @throws StatusError NotAcceptable
  */
-export function negotiate(accept: string | undefined): Form {
+export function negotiate(accept: string | undefined, offered: readonly Form[] = allForms): Form {
   const wanted = (accept ?? "*/*").split(",").map(parameters);
-  for (const { type, as, group } of wanted) {
-    if (as === undefined && acceptable.has(type)) return "object";
-    if (type !== "application/json" || group !== "meta.k8s.io") continue;
-    if (as === "Table") return "table";
-    if (as === "PartialObjectMetadata" || as === "PartialObjectMetadataList") return "metadata";
+  for (const each of wanted) {
+    const form = formOf(each);
+    if (form !== undefined && offered.includes(form)) return form;
   }
   throw new StatusError(
     "NotAcceptable",
@@ -32,11 +33,22 @@ const acceptable = new Set([
   "text/plain",
 ]);
 
-function parameters(part: string): {
+interface Wanted {
   readonly type: string;
   readonly as: string | undefined;
   readonly group: string | undefined;
-} {
+}
+
+function formOf({ type, as, group }: Wanted): Form | undefined {
+  if (as === undefined && acceptable.has(type)) return "object";
+  if (type !== "application/json" || group !== "meta.k8s.io") return undefined;
+  if (as === "Table") return "table";
+  return as === "PartialObjectMetadata" || as === "PartialObjectMetadataList"
+    ? "metadata"
+    : undefined;
+}
+
+function parameters(part: string): Wanted {
   const [type = "", ...rest] = part.split(";").map((each) => each.trim());
   const named = new Map(rest.map((each) => each.split("=", 2) as [string, string]));
   return { type: type.toLowerCase(), as: named.get("as"), group: named.get("g") };

@@ -119,11 +119,12 @@ async function create(
   resource: Resource,
   request: ResourceApiRequest,
 ): Promise<Answer> {
-  const form = negotiate(header(request, "accept"));
+  const review = reviews[resource.resource];
+  // An answer that is never stored has no metadata that a row could show.
+  const form = negotiate(header(request, "accept"), review && ["object"]);
   const options = writeOptions(request);
   const given = await givenObject(request, resource);
   const namespace = namespaceOf(resource, request.info);
-  const review = reviews[resource.resource];
   if (review !== undefined) return json(await review(request.user, given, namespace), 201);
   const object = await registry.create(resource, namespace, given, options);
   return json(oneInForm(resource, object, form, request, now()), 201);

@@ -28,7 +28,8 @@ export async function handleSubresource(
   if (get !== undefined && info.verb === "get") return json(await get(target));
   if (create !== undefined && info.verb === "create") {
     const body = await givenAnyObject(request);
-    return json(await create(target, body, writeOptions(request)), 201);
+    const options = writeOptions(request);
+    return json(await subresources.create({ ...target, subresource, body, options }), 201);
   }
   if (change !== undefined && info.verb === "update") {
     const given = await givenAnyObject(request);

@@ -33,6 +33,13 @@ export function keptMetadata(given: ObjectMeta, old: ObjectMeta): ObjectMeta {
   return { ...rest, ...(withoutUndefined(kept) as ObjectMeta) };
 }
 
+/** Whoever changes an object on its way leaves it the one that it is. */
+export function sameIdentity(given: ObjectMeta, before: ObjectMeta): ObjectMeta {
+  const { name, namespace } = before;
+  const kept = { ...keptMetadata(given, before), name, namespace };
+  return withoutUndefined(kept) as ObjectMeta;
+}
+
 /** Whether nothing keeps an object that is marked for deletion: no finalizer, no grace. */
 export function isFinal({ metadata, spec }: KubeObject): boolean {
   const inSpec = (spec as { finalizers?: readonly string[] } | undefined)?.finalizers;

@@ -1,24 +1,41 @@
 // What will be written, from what a client sent: fitted, defaulted, admitted, validated, with its owners of fields.
 import { isDeepStrictEqual } from "node:util";
-import { openApiDocument } from "../../api/built-in.ts";
-import { labelCauses, nameCauses } from "../../api/names.ts";
 import type { KubeObject, ObjectMeta } from "../../api/object.ts";
-import type { ShapeReport } from "../../api/resource.ts";
 import { apiVersionOf, hasStatus, type Resource } from "../../api/resource.ts";
-import { badRequest, invalid, type StatusCause } from "../../api/status.ts";
+import { badRequest } from "../../api/status.ts";
 import { timestamp } from "../../clock.ts";
 import { afterUpdate } from "../patch/managed-fields.ts";
-import { checkShape } from "../schema-validation.ts";
 import type { AdmissionPlugin, AdmissionRequest } from "./admission.ts";
+import { knownOf, placed, validate } from "./fitting.ts";
 import {
   checkPreconditions,
   finalizersAfter,
   isOtherGeneration,
   keptMetadata,
+  sameIdentity,
   withoutUndefined,
 } from "./metadata.ts";
 import type { ChangeOptions, DeleteOptions, WriteOptions } from "./options.ts";
 import { schemaOf } from "./resource-schema.ts";
+
+/** What a client asks for, on its way to what is written. */
+export interface Draft {
+  /** With the object as plug-ins have made it. */
+  readonly request: AdmissionRequest;
+  /** What would be written of an object that admission has made: with its status and owners of fields. @throws StatusError Invalid */
+  readonly completed: (object: KubeObject) => KubeObject;
+  /** What defaults and plug-ins make of an object that somebody outside has changed. */
+  readonly refilled: (object: KubeObject) => KubeObject;
+}
+
+export interface RequestFacts {
+  readonly resource: Resource;
+  readonly namespace: string | undefined;
+  readonly subresource?: string;
+  readonly object: KubeObject;
+  readonly old: KubeObject | undefined;
+  readonly options: ChangeOptions;
+}
 
 export interface PreparationOptions {
   /** In the order in which they are asked. */
@@ -36,99 +53,63 @@ export class Preparation {
     this.#options = options;
   }
 
-  /** A new object. @throws StatusError BadRequest, Invalid, or as admission refuses it */
+  /** A new object. @throws StatusError BadRequest, or as plug-ins refuse it */
   created(
     resource: Resource,
     namespace: string | undefined,
     name: string,
     given: KubeObject,
     options: WriteOptions,
-  ): KubeObject {
+  ): Draft {
     const { now, newUid } = this.#options;
-    const placed = this.#placed(resource, namespace, given, name, options);
-    const { deletionTimestamp: _, deletionGracePeriodSeconds: __, ...metadata } = placed.metadata;
+    const fitted = placed(resource, namespace, given, name, options);
+    const { deletionTimestamp: _, deletionGracePeriodSeconds: __, ...metadata } = fitted.metadata;
     const created: ObjectMeta = {
       ...metadata,
       uid: newUid(),
       creationTimestamp: timestamp(now()),
-      ...(hasSpec(placed) && { generation: 1 }),
+      ...(hasSpec(fitted) && { generation: 1 }),
     };
-    const { status: givenStatus, ...bare } = placed;
-    const fresh = { ...(hasStatus(resource) ? bare : placed), metadata: created } as KubeObject;
+    const { status: givenStatus, ...bare } = fitted;
+    const fresh = { ...(hasStatus(resource) ? bare : fitted), metadata: created } as KubeObject;
     const defaulted = this.#defaulted(resource, withoutUndefined(fresh));
     const owned = this.#withManagers(resource, undefined, defaulted, options);
-    const request = this.#request("CREATE", resource, namespace, owned, undefined, options);
-    const mutated = this.#mutated(request);
-    // Of what was filled in, too: a pod's class of service depends on its defaults.
-    const status = resource.strategy.initialStatus?.(mutated, givenStatus);
-    const object = status === undefined ? mutated : { ...mutated, status };
-    this.#validate(resource, object, undefined);
-    this.#admit({ ...request, object });
-    return object;
+    const request = this.request("CREATE", {
+      resource,
+      namespace,
+      object: owned,
+      old: undefined,
+      options,
+    });
+    return this.#draft(request, (mutated) => {
+      // Of what was filled in, too: a pod's class of service depends on its defaults.
+      const status = resource.strategy.initialStatus?.(mutated, givenStatus);
+      const object = status === undefined ? mutated : { ...mutated, status };
+      validate(resource, object, undefined);
+      return object;
+    });
   }
 
-  /** Fits what was given to where it was sent, and checks its shape. */
-  #placed(
-    resource: Resource,
-    namespace: string | undefined,
-    given: KubeObject,
-    name: string,
-    options: WriteOptions,
-  ): KubeObject {
-    const apiVersion = apiVersionOf(resource);
-    if (given.apiVersion !== apiVersion || given.kind !== resource.kind) {
-      throw badRequest(
-        `${resource.kind} in version ${JSON.stringify(resource.version)} cannot be handled as a ${resource.kind}: ` +
-          `the object is ${JSON.stringify(`${given.apiVersion}, Kind=${given.kind}`)}, expected ${JSON.stringify(`${apiVersion}, Kind=${resource.kind}`)}`,
-      );
-    }
-    const inside = given.metadata.namespace;
-    if (inside !== undefined && inside !== "" && inside !== namespace)
-      throw badRequest(
-        "the namespace of the provided object does not match the namespace sent on the request",
-      );
-    this.#checkShape(resource, given, name, options);
-    const { namespace: _, ...metadata } = given.metadata;
-    return {
-      ...given,
-      metadata: { ...metadata, name, ...(namespace !== undefined && { namespace }) },
+  #draft(request: AdmissionRequest, completed: Draft["completed"]): Draft {
+    const { resource, object: before } = request;
+    const refilled = (changed: KubeObject): KubeObject => {
+      const same = { ...changed, metadata: sameIdentity(changed.metadata, before.metadata) };
+      const known = knownOf(resource, same, before.metadata.name ?? "", {
+        fieldValidation: "Warn",
+      });
+      const object = this.#defaulted(resource, withoutUndefined(known));
+      return this.#mutated({ ...request, object });
     };
+    return { request: { ...request, object: this.#mutated(request) }, completed, refilled };
   }
 
-  #checkShape(resource: Resource, given: KubeObject, name: string, options: WriteOptions): void {
-    // Those who live in this process are held to the types when it is built.
-    if (options.fieldValidation === "Ignore") return;
-    const report = shapeOf(resource, given);
-    if (report === undefined) return;
-    const { kind, version } = resource;
-    const title = `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}`;
-    if (report.mistyped.length > 0) throw badRequest(`${title}: ${report.mistyped[0]}`);
-    const unknown = report.unknown.map((path) => `unknown field ${JSON.stringify(path)}`);
-    if (options.fieldValidation === "Warn") for (const text of unknown) options.warn?.(text);
-    else if (unknown.length > 0)
-      throw badRequest(`${title}: strict decoding error: ${unknown.join(", ")}`);
-    if (report.causes.length > 0) throw invalid(resource, name, report.causes);
+  /** The last word, in the same step as the write. @throws StatusError */
+  admit(request: AdmissionRequest): void {
+    for (const plugin of this.#options.admission ?? []) plugin.validate?.(request);
   }
 
   #defaulted(resource: Resource, object: KubeObject): KubeObject {
     return resource.strategy.defaults?.(object) ?? object;
-  }
-
-  #validate(resource: Resource, object: KubeObject, old: KubeObject | undefined): void {
-    const { strategy, kind, group } = resource;
-    const { name = "", labels } = object.metadata;
-    const missing = {
-      reason: "FieldValueRequired",
-      message: "Required value: name or generateName is required",
-      field: "metadata.name",
-    };
-    const causes: StatusCause[] = [
-      ...(name === "" ? [missing] : nameCauses(kind, group, name)),
-      ...labelCauses(labels, "metadata.labels"),
-      ...(strategy.validate?.(object) ?? []),
-      ...(old === undefined ? [] : (strategy.validateUpdate?.(object, old) ?? [])),
-    ];
-    if (causes.length > 0) throw invalid(resource, name, causes);
   }
 
   /** What replaces an object, or its status alone. @throws StatusError as `created` */
@@ -138,7 +119,7 @@ export class Preparation {
     old: KubeObject,
     given: KubeObject,
     options: ChangeOptions,
-  ): KubeObject {
+  ): Draft {
     const name = old.metadata.name as string;
     if (given.metadata.name !== undefined && given.metadata.name !== name) {
       throw badRequest(
@@ -148,12 +129,15 @@ export class Preparation {
     checkPreconditions(resource, old, {
       ...(given.metadata.uid !== undefined && { uid: given.metadata.uid }),
     });
-    const next =
+    const { request, completed } =
       options.subresource === "status"
         ? this.#withStatus(resource, namespace, old, given, options)
         : this.#withoutStatus(resource, namespace, old, given, options);
-    if (options.keepsManagers === true || isDeepStrictEqual(next, old)) return next;
-    return this.#withManagers(resource, old, next, options);
+    return this.#draft(request, (object) => {
+      const next = completed(object);
+      if (options.keepsManagers === true || isDeepStrictEqual(next, old)) return next;
+      return this.#withManagers(resource, old, next, options);
+    });
   }
 
   /** Everything but the status stays, whatever stands there. */
@@ -163,14 +147,23 @@ export class Preparation {
     old: KubeObject,
     given: KubeObject,
     options: ChangeOptions,
-  ): KubeObject {
+  ): Pick<Draft, "request" | "completed"> {
     const { managedFields = old.metadata.managedFields } = given.metadata;
     const metadata = { ...old.metadata, ...(managedFields !== undefined && { managedFields }) };
     const asked = { ...old, metadata, status: given["status"] };
-    const placed = this.#placed(resource, namespace, asked, old.metadata.name as string, options);
-    const object = withoutUndefined({ ...old, metadata, status: placed["status"] });
-    this.#admit(this.#request("UPDATE", resource, namespace, object, old, options));
-    return object;
+    const fitted = placed(resource, namespace, asked, old.metadata.name as string, options);
+    const completed = (object: KubeObject): KubeObject =>
+      withoutUndefined({ ...old, metadata, status: object["status"] });
+    return {
+      request: this.request("UPDATE", {
+        resource,
+        namespace,
+        object: completed(fitted),
+        old,
+        options,
+      }),
+      completed,
+    };
   }
 
   #withoutStatus(
@@ -179,21 +172,25 @@ export class Preparation {
     old: KubeObject,
     given: KubeObject,
     options: ChangeOptions,
-  ): KubeObject {
-    const placed = this.#placed(resource, namespace, given, old.metadata.name as string, options);
-    const metadata = keptMetadata(placed.metadata, old.metadata);
+  ): Pick<Draft, "request" | "completed"> {
+    const fitted = placed(resource, namespace, given, old.metadata.name as string, options);
+    const metadata = keptMetadata(fitted.metadata, old.metadata);
     // A subresource's handler may set what clients may not; the object's own rules are for those.
     const isWhole = options.subresource !== undefined;
-    const status = isWhole ? placed["status"] : old["status"];
-    const merged = hasStatus(resource) ? { ...placed, metadata, status } : { ...placed, metadata };
+    const status = isWhole ? fitted["status"] : old["status"];
+    const merged = hasStatus(resource) ? { ...fitted, metadata, status } : { ...fitted, metadata };
     const defaulted = this.#defaulted(resource, withoutUndefined(merged));
-    const request = this.#request("UPDATE", resource, namespace, defaulted, old, options);
-    const object = this.#mutated(request);
-    if (!isWhole) this.#validate(resource, object, old);
-    this.#admit({ ...request, object });
-    if (old.metadata.generation === undefined || !isOtherGeneration(object, old)) return object;
-    const generation = old.metadata.generation + 1;
-    return { ...object, metadata: { ...object.metadata, generation } };
+    const completed = (mutated: KubeObject): KubeObject => {
+      const object = hasStatus(resource) ? withoutUndefined({ ...mutated, status }) : mutated;
+      if (!isWhole) validate(resource, object, old);
+      if (old.metadata.generation === undefined || !isOtherGeneration(object, old)) return object;
+      const generation = old.metadata.generation + 1;
+      return { ...object, metadata: { ...object.metadata, generation } };
+    };
+    return {
+      request: this.request("UPDATE", { resource, namespace, object: defaulted, old, options }),
+      completed,
+    };
   }
 
   #withManagers(
@@ -212,14 +209,8 @@ export class Preparation {
     return afterUpdate(old, next, who, schemaOf(resource));
   }
 
-  /** An object as it is once its deletion has been asked for. @throws StatusError when somebody refuses it */
-  marked(
-    resource: Resource,
-    namespace: string | undefined,
-    current: KubeObject,
-    options: DeleteOptions,
-  ): KubeObject {
-    this.#admit(this.#request("DELETE", resource, namespace, current, current, options));
+  /** An object as it is once its deletion has been asked for. */
+  marked(resource: Resource, current: KubeObject, options: DeleteOptions): KubeObject {
     const { metadata } = current;
     const finalizers = finalizersAfter(metadata.finalizers, options.propagationPolicy);
     const wanted = resource.strategy.gracePeriodSeconds?.(current, options.gracePeriodSeconds) ?? 0;
@@ -247,46 +238,31 @@ export class Preparation {
       : marked;
   }
 
-  #request(
-    operation: AdmissionRequest["operation"],
-    resource: Resource,
-    namespace: string | undefined,
-    object: KubeObject,
-    old: KubeObject | undefined,
-    options: ChangeOptions,
-  ): AdmissionRequest {
+  /** What admission is asked. */
+  request(operation: AdmissionRequest["operation"], facts: RequestFacts): AdmissionRequest {
+    const { options, ...rest } = facts;
     return {
       operation,
-      resource,
-      subresource: options.subresource,
-      namespace,
-      name: object.metadata.name ?? "",
-      object,
-      old,
+      ...rest,
+      subresource: facts.subresource ?? options.subresource,
+      name: facts.object.metadata.name ?? "",
       user: options.user,
       dryRun: options.dryRun ?? false,
-      warn: options.warn ?? (() => undefined),
+      warn: options.warn ?? nobody,
+      annotate: options.annotate ?? nobody,
     };
   }
 
   #mutated(request: AdmissionRequest): KubeObject {
     let { object } = request;
+    if (request.subresource === "status") return object;
     for (const { mutate } of this.#options.admission ?? [])
       object = mutate?.({ ...request, object }) ?? object;
     return object;
   }
-
-  #admit(request: AdmissionRequest): void {
-    for (const { validate } of this.#options.admission ?? []) validate?.(request);
-  }
 }
 
-function shapeOf({ strategy, definition }: Resource, given: KubeObject): ShapeReport | undefined {
-  if (strategy.shape !== undefined) return strategy.shape(given);
-  return definition === undefined
-    ? undefined
-    : checkShape(given, definition, openApiDocument().definitions);
-}
+const nobody = (): void => undefined;
 
 function hasSpec(object: KubeObject): boolean {
   return object["spec"] !== undefined;

@@ -11,11 +11,18 @@ import {
   StatusError,
 } from "../../api/status.ts";
 import { ConflictError, type Entry, ExpiredError, type ObjectStore } from "../../store/store.ts";
+import type { RemoteAdmission } from "./admission.ts";
 import { checkPreconditions, isFinal } from "./metadata.ts";
 import type { ChangeOptions, DeleteOptions, WriteOptions } from "./options.ts";
 import { readContinue, writeContinue } from "./paging.ts";
-import { Preparation, type PreparationOptions } from "./preparation.ts";
+import {
+  type Draft,
+  Preparation,
+  type PreparationOptions,
+  type RequestFacts,
+} from "./preparation.ts";
 import { ResourceTable } from "./resource-table.ts";
+import { Review } from "./review.ts";
 
 /** What a registry takes from its surroundings. */
 export interface RegistryOptions extends PreparationOptions {
@@ -23,6 +30,8 @@ export interface RegistryOptions extends PreparationOptions {
   readonly resources: Iterable<Resource>;
   /** Five characters for `generateName`. */
   readonly newSuffix: () => string;
+  /** Asked after the plug-ins that change and before those that count. */
+  readonly remoteAdmission?: RemoteAdmission;
 }
 
 export interface ListOptions {
@@ -56,10 +65,12 @@ export class Registry {
   readonly resources: ResourceTable;
   readonly #options: RegistryOptions;
   readonly #preparation: Preparation;
+  readonly #review: Review;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
     this.#preparation = new Preparation(options);
+    this.#review = new Review(options.remoteAdmission);
     this.resources = new ResourceTable(options.resources);
   }
 
@@ -182,7 +193,10 @@ export class Registry {
       const asked = given.metadata.resourceVersion;
       const isBound = asked !== undefined && asked !== "";
       if (isBound && asked !== String(entry.revision)) throw conflict(resource, name, modified);
-      const object = this.#preparation.updated(resource, namespace, current, given, options);
+      const draft = this.#preparation.updated(resource, namespace, current, given, options);
+      const review = this.#review.ofDraft(draft, options);
+      // Where nobody outside is asked nothing comes between reading and writing.
+      const object = this.#admitted(draft, review && (await review));
       if (options.dryRun === true) return object;
       if (isDeepStrictEqual(object, current)) {
         await store.synced(entry.revision);
@@ -214,7 +228,17 @@ export class Registry {
       const entry = this.#entry(resource, namespace, name);
       const current = shown(entry.object, resource);
       checkPreconditions(resource, current, options.preconditions);
-      const marked = this.#preparation.marked(resource, namespace, current, options);
+      const request = this.#preparation.request("DELETE", {
+        resource,
+        namespace,
+        object: current,
+        old: current,
+        options,
+      });
+      const review = this.#review.ofRequest(request);
+      if (review !== undefined) await review;
+      this.#preparation.admit(request);
+      const marked = this.#preparation.marked(resource, current, options);
       const isGone = isFinal(marked);
       if (options.dryRun === true) return { object: marked, isGone };
       if (!isGone && isDeepStrictEqual(marked, current)) {
@@ -266,7 +290,11 @@ export class Registry {
     options: WriteOptions,
   ): Promise<KubeObject> {
     const { store } = this.#options;
-    const object = this.#preparation.created(resource, namespace, name, given, options);
+    const draft = this.#preparation.created(resource, namespace, name, given, options);
+    const review = this.#review.ofDraft(draft, options);
+    const reviewed = review && (await review);
+    if (reviewed !== undefined) this.#checkNamespace(resource, namespace);
+    const object = this.#admitted(draft, reviewed);
     const key = keyOf(resource, namespace, name);
     if (options.dryRun === true) {
       if (store.get(key) !== undefined) throw alreadyExists(resource, name);
@@ -280,6 +308,32 @@ export class Registry {
       if (error instanceof ConflictError) throw alreadyExists(resource, name);
       throw error;
     }
+  }
+
+  /**
+   * Asks those outside about an act that is no write of its own: a connection, a binding.
+   * @returns its object as they leave it
+   * @throws StatusError when they refuse
+   */
+  async review(
+    operation: "CREATE" | "CONNECT",
+    act: Omit<RequestFacts, "old" | "options"> & { readonly name: string },
+    options: ChangeOptions,
+  ): Promise<KubeObject> {
+    const request = {
+      ...this.#preparation.request(operation, { ...act, old: undefined, options }),
+      name: act.name,
+    };
+    return (await this.#review.ofRequest(request)) ?? act.object;
+  }
+
+  /** What is written, in the same step as the write. @param reviewed by those outside, if any were asked */
+  #admitted(draft: Draft, reviewed: KubeObject | undefined): KubeObject {
+    const { request, completed, refilled } = draft;
+    // While they were asked others have written: what plug-ins gave out may be taken by now.
+    const object = completed(reviewed === undefined ? request.object : refilled(reviewed));
+    this.#preparation.admit({ ...request, object });
+    return object;
   }
 
   #entry(resource: Resource, namespace: string | undefined, name: string): Entry {

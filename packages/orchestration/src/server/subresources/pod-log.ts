@@ -6,42 +6,40 @@ import { count, flag, type ResourceApiRequest } from "../http/api-request.ts";
 import type { Registry } from "../registry/registry.ts";
 import { chosenContainer } from "../streams/chosen-container.ts";
 import { type NodeStreamsOf, nodeOf, podOf } from "../streams/edge/pod-connections.ts";
-import type { SubresourceHandler } from "./subresources.ts";
 
 /** So much may wait for a slow client; then the log is read no faster than it takes. */
 const bufferedBytesMax = 1024 * 1024;
 
-export function podLogHandler(
+/** @returns the answer to each request for a log */
+export function podLogs(
   registry: Registry,
   nodes: NodeStreamsOf,
   now: () => number,
-): SubresourceHandler {
-  return {
-    async connect(_, request): Promise<Answer> {
-      const pod = await podOf(registry, request);
-      const container = chosenContainer(pod, request.url.searchParams.get("container"));
-      const node = nodeOf(pod, nodes);
-      const { namespace = "", name = "" } = pod.metadata;
-      const query = logQuery(request, now());
-      const gone = new AbortController();
-      const chunks = node.logs({ namespace, pod: name, container }, query, gone.signal);
-      const iterator = chunks[Symbol.asyncIterator]();
-      // The first chunk tells whether there is a log at all: a refusal is still an answer with its own code.
-      const first = query.follow === true ? undefined : await iterator.next();
-      return {
-        kind: "stream",
-        contentType: "text/plain; charset=utf-8",
-        run: async (sink, signal) => {
-          signal.addEventListener("abort", () => gone.abort(), { once: true });
-          let step = first ?? (await iterator.next());
-          for (; step.done !== true && !signal.aborted; step = await iterator.next()) {
-            sink.write(step.value);
-            if (sink.bufferedBytes > bufferedBytesMax) await sink.drained();
-          }
-          sink.end();
-        },
-      };
-    },
+): (request: ResourceApiRequest) => Promise<Answer> {
+  return async (request) => {
+    const pod = await podOf(registry, request);
+    const container = chosenContainer(pod, request.url.searchParams.get("container"));
+    const node = nodeOf(pod, nodes);
+    const { namespace = "", name = "" } = pod.metadata;
+    const query = logQuery(request, now());
+    const gone = new AbortController();
+    const chunks = node.logs({ namespace, pod: name, container }, query, gone.signal);
+    const iterator = chunks[Symbol.asyncIterator]();
+    // The first chunk tells whether there is a log at all: a refusal is still an answer with its own code.
+    const first = query.follow === true ? undefined : await iterator.next();
+    return {
+      kind: "stream",
+      contentType: "text/plain; charset=utf-8",
+      run: async (sink, signal) => {
+        signal.addEventListener("abort", () => gone.abort(), { once: true });
+        let step = first ?? (await iterator.next());
+        for (; step.done !== true && !signal.aborted; step = await iterator.next()) {
+          sink.write(step.value);
+          if (sink.bufferedBytes > bufferedBytesMax) await sink.drained();
+        }
+        sink.end();
+      },
+    };
   };
 }
 

@@ -23,7 +23,8 @@ export function scaleHandler(registry: Registry): SubresourceHandler {
         const { spec, metadata } = change(scaleOf(resource, current)) as Scale;
         return withReplicas(resource, current, spec.replicas ?? 0, metadata.resourceVersion);
       };
-      const whole = { ...options, subresource: "scale" };
+      const seenAs = (object: KubeObject): KubeObject => scaleOf(resource, object);
+      const whole = { ...options, subresource: "scale", seenAs };
       return scaleOf(resource, await registry.change(resource, namespace, name, scaled, whole));
     },
   };

@@ -5,6 +5,7 @@ import { StatusError } from "../../api/status.ts";
 import type { Answer } from "../http/answer.ts";
 import type { ResourceApiRequest } from "../http/api-request.ts";
 import type { ChangeOptions, WriteOptions } from "../registry/options.ts";
+import type { Registry } from "../registry/registry.ts";
 
 /** Which subresource of which object. */
 export interface SubresourceTarget {
@@ -37,11 +38,16 @@ export interface SubresourceCreate extends SubresourceTarget {
   readonly options: WriteOptions;
 }
 
+/** Asks those outside about what is sent to a subresource. */
+export type Reviewer = Pick<Registry, "review">;
+
 export class Subresources {
   readonly #handlers = new Map<string, SubresourceHandler>();
+  readonly #reviewer: Reviewer | undefined;
 
   /** @param handlers by `pods/binding`, or by `scale` alone for every resource that has it */
-  constructor(handlers: Readonly<Record<string, SubresourceHandler>>) {
+  constructor(handlers: Readonly<Record<string, SubresourceHandler>>, reviewer?: Reviewer) {
+    this.#reviewer = reviewer;
     for (const [name, handler] of Object.entries(handlers)) this.#handlers.set(name, handler);
   }
 
@@ -75,7 +81,9 @@ export class Subresources {
   async create({ subresource, body, options, ...target }: SubresourceCreate): Promise<KubeObject> {
     const create = this.find(target.resource, subresource)?.create;
     if (create === undefined) throw notAllowed("create", target.resource, subresource);
-    return create(target, body, options);
+    const act = { ...target, subresource, object: body };
+    const reviewed = await this.#reviewer?.review("CREATE", act, options);
+    return create(target, reviewed ?? body, options);
   }
 }
 

@@ -175,6 +175,24 @@ test("a rollback takes up the old revision under the next number, and the histor
   assert.deepEqual(new Set(revisions.map(({ revision }) => revision)), new Set([3, 4]));
 });
 
+test("a rollback in the middle of an update leaves the pods alone that were not updated yet", async (t) => {
+  const cluster = await start(t);
+  await cluster.apply(kinds.daemonSets, daemonSet({ updateStrategy: rolling(0, 1) }));
+  await cluster.run();
+  const uidOf = ({ metadata }: Pod): string => metadata.uid ?? "";
+  const before = new Set((await cluster.pods()).map(uidOf));
+  await spec(cluster, { template: podTemplate("no-such-image") });
+  await cluster.settle();
+  await spec(cluster, { template: podTemplate() });
+  await cluster.run();
+  const after = await cluster.pods();
+  assert.deepEqual(
+    after.map(({ spec }) => spec.containers[0]?.image),
+    ["web:1", "web:1", "web:1"],
+  );
+  assert.equal(after.filter((pod) => before.has(uidOf(pod))).length, 2);
+});
+
 test("with OnDelete an old pod stays until it is deleted", async (t) => {
   const cluster = await start(t);
   await cluster.apply(kinds.daemonSets, daemonSet({ updateStrategy: { type: "OnDelete" } }));

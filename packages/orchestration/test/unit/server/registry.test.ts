@@ -141,15 +141,16 @@ test("what was refused has changed nothing", async () => {
   assert.equal(registry.revision, before);
 });
 
-test("unknown fields are told as warnings where the client asks for that", async () => {
+test("unknown fields are told as warnings where the client asks for that, and go", async () => {
   const { registry, configMaps } = await world();
   const warnings: string[] = [];
   const given = object("v1", "ConfigMap", { name: "a" }, { dato: {} });
-  await registry.create(configMaps, "default", given, {
+  const made = await registry.create(configMaps, "default", given, {
     fieldValidation: "Warn",
     warn: (text) => warnings.push(text),
   });
   assert.deepEqual(warnings, ['unknown field "dato"']);
+  assert.equal("dato" in made, false);
 });
 
 test("a dry run answers as if, and stores nothing", async () => {

@@ -1,8 +1,9 @@
 // A ValidatingAdmissionPolicy as it is evaluated: its expressions compiled once, its variables worked out when they are asked for.
 import type { KubeObject } from "../../../api/object.ts";
 import type { ValidatingAdmissionPolicy } from "../../../api/types.generated.ts";
-import { celValue, compile, type Program } from "../../../cel/cel.ts";
+import { compile, type Program } from "../../../cel/cel.ts";
 import type { AdmissionRequest } from "../../registry/admission.ts";
+import { celVariables } from "../request-fields.ts";
 
 const names = ["object", "oldObject", "request", "params", "namespaceObject", "variables"] as const;
 
@@ -67,14 +68,9 @@ export class CompiledPolicy {
   }
 
   #values({ request, namespace, params }: PolicyInput): Readonly<Record<string, unknown>> {
-    const { operation, object, old } = request;
     const variables = {};
     const values = {
-      object: operation === "DELETE" ? null : celValue(object),
-      oldObject: old === undefined ? null : celValue(old),
-      request: celValue(requestFields(request)),
-      params: params === undefined ? null : celValue(params),
-      namespaceObject: namespace === undefined ? null : celValue(namespace),
+      ...celVariables(request, { params, namespaceObject: namespace }),
       variables,
     };
     for (const [name, program] of this.#variables) {
@@ -86,20 +82,4 @@ export class CompiledPolicy {
     }
     return values;
   }
-}
-
-/** As expressions see the request (admission.k8s.io/v1 AdmissionRequest). */
-function requestFields(request: AdmissionRequest): object {
-  const { operation, resource, subresource, namespace, name, user, dryRun } = request;
-  const { group, version, kind } = resource;
-  return {
-    operation,
-    name,
-    ...(namespace !== undefined && { namespace }),
-    ...(subresource !== undefined && { subResource: subresource }),
-    kind: { group, version, kind },
-    resource: { group, version, resource: resource.resource },
-    userInfo: user ?? { username: "system:kube-controller-manager", groups: ["system:masters"] },
-    dryRun,
-  };
 }

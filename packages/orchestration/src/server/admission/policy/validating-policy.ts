@@ -3,16 +3,15 @@ import { type Kind, kinds } from "../../../api/kinds.ts";
 import type { KubeObject } from "../../../api/object.ts";
 import { qualified, StatusError, type StatusReason } from "../../../api/status.ts";
 import type {
+  MatchResources,
+  NamedRuleWithOperations,
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
 } from "../../../api/types.generated.ts";
 import type { AdmissionPlugin, AdmissionRequest } from "../../registry/admission.ts";
 import type { Registry } from "../../registry/registry.ts";
+import { covers, isExempt, isSelected } from "../match.ts";
 import { CompiledPolicy, type Violation } from "./compiled-policy.ts";
-import { isMatched } from "./match.ts";
-
-/** Whoever is locked out by a policy must be able to take it away. */
-const exempt = new Set(["validatingadmissionpolicies", "validatingadmissionpolicybindings"]);
 
 interface Bound {
   readonly binding: ValidatingAdmissionPolicyBinding;
@@ -33,7 +32,7 @@ export function validatingPolicyAdmission(registry: () => Registry): AdmissionPl
   return {
     name: "ValidatingAdmissionPolicy",
     validate(request) {
-      if (exempt.has(request.resource.resource)) return;
+      if (isExempt(request)) return;
       for (const bound of all()) judge(registry(), bound, request);
     },
   };
@@ -87,6 +86,19 @@ function judge(registry: Registry, bound: Bound, request: AdmissionRequest): voi
   if (!isMeant) return;
   for (const violation of violationsOf(registry, bound, request, namespace))
     act(bound, request, violation);
+}
+
+function isMatched(
+  match: MatchResources | undefined,
+  request: AdmissionRequest,
+  namespace: KubeObject | undefined,
+): boolean {
+  if (match === undefined) return true;
+  const { resourceRules, excludeResourceRules = [] } = match;
+  const isCovered = (rule: NamedRuleWithOperations): boolean =>
+    covers(rule, request, request.resource);
+  if (resourceRules !== undefined && !resourceRules.some(isCovered)) return false;
+  return !excludeResourceRules.some(isCovered) && isSelected(match, request, namespace);
 }
 
 function violationsOf(

@@ -1,4 +1,4 @@
-// pods/exec, pods/attach and pods/portforward: from an upgraded request to the node that runs the pod.
+// pods/exec, pods/attach, pods/portforward, and pods/log over a WebSocket: from an upgraded request to the node that runs the pod.
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
@@ -6,11 +6,13 @@ import { kinds } from "../../../api/kinds.ts";
 import { StatusError } from "../../../api/status.ts";
 import type { Pod } from "../../../api/types.generated.ts";
 import type { NodeStreams } from "../../../node/node-streams.ts";
-import { flag, type ResourceApiRequest } from "../../http/api-request.ts";
+import type { Answer } from "../../http/answer.ts";
+import { flag, type ResourceApiRequest, writeOptions } from "../../http/api-request.ts";
 import type { UpgradeHandler } from "../../http/api-server.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { channelProtocols, chosenProtocol, exitStatus } from "../channels.ts";
 import { chosenContainer } from "../chosen-container.ts";
+import { logSession } from "./log-session.ts";
 import { portForwardSession } from "./port-forward-session.ts";
 import {
   type ProcessSession,
@@ -29,7 +31,13 @@ const tunnelProtocol = "SPDY/3.1+portforward.k8s.io";
 const tunnelToken = "portforward.k8s.io";
 const spdyProtocols = ["v4.channel.k8s.io", "portforward.k8s.io"];
 
-export function podConnections(registry: Registry, nodes: NodeStreamsOf): UpgradeHandler {
+/** @param logs what a request for a log gets without an upgrade */
+export function podConnections(
+  registry: Registry,
+  nodes: NodeStreamsOf,
+  logs: (request: ResourceApiRequest) => Promise<Answer>,
+): UpgradeHandler {
+  const log = logSession(logs);
   const sockets = new WebSocketServer({
     noServer: true,
     handleProtocols: (offered) =>
@@ -42,7 +50,9 @@ export function podConnections(registry: Registry, nodes: NodeStreamsOf): Upgrad
 
   return async (request, raw, socket, head) => {
     const { info } = request;
+    if (info.subresource === "log") return log(request, raw, socket, head);
     const pod = await podOf(registry, request);
+    await reviewed(registry, request, pod);
     const node = nodeOf(pod, nodes);
     const upgrade = (raw.headers.upgrade ?? "").toLowerCase();
     if (info.subresource === "portforward") {
@@ -82,6 +92,38 @@ export function podConnections(registry: Registry, nodes: NodeStreamsOf): Upgrad
       void run(webSocketSession(client, protocol, wanted));
     });
   };
+}
+
+const optionKinds: Readonly<Record<string, string>> = {
+  exec: "PodExecOptions",
+  attach: "PodAttachOptions",
+  portforward: "PodPortForwardOptions",
+};
+
+/** Whoever has a say from outside has it about connections, too. @throws StatusError */
+async function reviewed(registry: Registry, request: ResourceApiRequest, pod: Pod): Promise<void> {
+  const { url, info } = request;
+  const { subresource = "" } = info;
+  const { namespace, name = "" } = pod.metadata;
+  const kind = optionKinds[subresource];
+  if (kind === undefined) return;
+  const { group, version, resource: plural } = kinds.pods;
+  const resource = registry.resources.get(group, version, plural);
+  const container = url.searchParams.get("container");
+  const object = {
+    apiVersion: "v1",
+    kind,
+    metadata: {},
+    ...(subresource === "portforward"
+      ? { ports: url.searchParams.getAll("ports").map(Number) }
+      : { ...wantedStreams(request), ...(container !== null && { container }) }),
+    ...(subresource === "exec" && { command: url.searchParams.getAll("command") }),
+  };
+  await registry.review(
+    "CONNECT",
+    { resource, namespace, name, subresource, object },
+    writeOptions(request),
+  );
 }
 
 /** What the client asks to be done, once its streams are there. */
