@@ -1,5 +1,7 @@
 // The seam to whatever runs containers: local processes, or a pretence of them.
+import type { User } from "../core/credentials.ts";
 import type { ProcessStreams } from "../node-streams.ts";
+import type { ContainerPlace } from "./isolation/isolation.ts";
 
 export interface ContainerLimits {
   readonly memoryBytes?: number;
@@ -20,8 +22,10 @@ export interface ContainerSpec {
   readonly logPath: string;
   /** `once`: the process sees the end of its input when the first client that attached leaves. */
   readonly stdin: "none" | "open" | "once";
-  readonly user?: { readonly uid: number; readonly gid: number | undefined };
+  readonly user?: User;
   readonly limits: ContainerLimits;
+  /** Undefined for a process of the machine itself. */
+  readonly place?: ContainerPlace;
 }
 
 export interface Exit {
