@@ -1,5 +1,5 @@
 // Limits on memory and CPU, where this process may make control groups: version 1 or 2, whichever holds the controller.
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { accessSync, constants, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ContainerLimits } from "./runtime.ts";
 
@@ -66,6 +66,8 @@ function baseOf(controller: "memory" | "cpu", name: string, mounts: string): Pla
       const path = join(mount, name);
       if (isV1) {
         mkdirSync(path, { recursive: true });
+        // It may be there as somebody else's.
+        accessSync(path, constants.W_OK);
         return { version: 1, path };
       }
       writeFileSync(join(mount, "cgroup.subtree_control"), `+${controller}`);
