@@ -1,3 +1,4 @@
 // The face of services.
 export { serviceAllocationAdmission } from "./admission.ts";
+export { PortListener } from "./edge/port-listener.ts";
 export { type ServiceProxy, startServiceProxy } from "./edge/service-proxy.ts";

@@ -12,6 +12,7 @@ import { capacityOf } from "../core/node-object.ts";
 import type { ClusterDns } from "../core/pod-files.ts";
 import type { NodeStreams } from "../node-streams.ts";
 import { detectCgroups, noCgroups } from "./cgroup.ts";
+import { HostPorts } from "./host-ports.ts";
 import { detectIsolation, type IsolationWish } from "./isolation/detection.ts";
 import { defaultLogLimits, type LogLimits } from "./log-file.ts";
 import { pruneLogs } from "./log-pruning.ts";
@@ -89,13 +90,16 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   const fieldSelector = `spec.nodeName=${name}`;
   const pods = new Informer(client, kinds.pods, clock, { fieldSelector });
   const references = new ReferencedObjects(client, clock);
+  const events = eventRecorder({ client, clock, log, component: "kubelet", host: name });
+  const hostPorts = new HostPorts(clock, events, address);
   const context: WorkerContext = {
     client,
     clock,
     log,
-    events: eventRecorder({ client, clock, log, component: "kubelet", host: name }),
+    events,
     runtime,
     isolation,
+    hostPorts,
     images: options.images,
     node,
     addresses: new PodAddresses(podAddresses),
@@ -123,6 +127,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       clock,
       runtime,
       workers: () => workers.all(),
+      isolation,
       find: (namespace, pod) => workers.find(namespace, pod),
     }),
     setStaticPods: (written) => workers.setStaticPods(written),
@@ -130,6 +135,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       stopPruning();
       if (how === "terminate") await workers.terminate();
       workers.leave();
+      hostPorts.stop();
       for (const each of [pods, services, references, registration]) each.stop();
     },
   };

@@ -91,13 +91,14 @@ export class PodPreparation {
 
   /** Gives the pod its address, and what it has to itself. */
   async #enclose(pod: Pod): Promise<void> {
-    const { addresses, hostIp, isolation } = this.#context;
+    const { addresses, hostIp, hostPorts, isolation } = this.#context;
     const { uid = "" } = pod.metadata;
     for (;;) {
       this.podIp = pod.spec.hostNetwork === true ? hostIp : addresses.take(uid);
       if (isolation?.holds(pod) !== true || this.#isDisclosed) return;
       try {
         this.sandbox = await isolation.enclose(pod, this.#folder, this.podIp);
+        if (this.sandbox.namespaces.net) await hostPorts.open(pod, this.podIp);
         return;
       } catch (error) {
         if (!(error instanceof AddressTakenError)) throw error;
@@ -107,11 +108,12 @@ export class PodPreparation {
   }
 
   /** Once nothing of the pod runs any more: gives back its namespaces. */
-  async disclose(): Promise<void> {
+  async disclose(uid: string): Promise<void> {
     if (this.#isDisclosed) return;
     this.#isDisclosed = true;
     await this.#last;
     this.sandbox = undefined;
+    this.#context.hostPorts.close(uid);
     await this.#context.isolation?.sandboxes.remove(this.#folder.path);
   }
 

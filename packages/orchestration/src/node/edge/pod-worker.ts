@@ -15,6 +15,7 @@ import {
 } from "../core/pod-state.ts";
 import { phaseOf, podStatus } from "../core/pod-status.ts";
 import { ContainerRunner } from "./container-runner.ts";
+import type { Sandbox } from "./isolation/sandbox.ts";
 import { PodFolder, type PodRecord } from "./pod-folder.ts";
 import { PodPreparation } from "./pod-preparation.ts";
 import { removePod } from "./pod-removal.ts";
@@ -81,6 +82,10 @@ export class PodWorker {
 
   get state(): PodState {
     return this.#state;
+  }
+
+  get sandbox(): Sandbox | undefined {
+    return this.#preparation.sandbox;
   }
 
   get podIp(): string | undefined {
@@ -244,7 +249,7 @@ export class PodWorker {
   /** What is left to be told of a pod that has ended needs no namespaces. */
   async #disclose(): Promise<void> {
     try {
-      await this.#preparation.disclose();
+      await this.#preparation.disclose(this.uid);
     } catch (error) {
       const { name } = this.#pod.metadata;
       this.#options.context.log.warn("namespaces not removed", { pod: name, error: String(error) });

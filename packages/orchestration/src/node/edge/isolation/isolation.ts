@@ -1,6 +1,7 @@
 // How pods of a node are kept apart from the machine and from each other, above bare processes.
 import { chmodSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import type { Container, Pod } from "../../../api/types.generated.ts";
 import { setprivArguments, type User } from "../../core/credentials.ts";
 import { ContainerConfigError } from "../../core/env.ts";
@@ -10,6 +11,7 @@ import type { Volume } from "../../core/mount-points.ts";
 import { type ClusterDns, podFiles } from "../../core/pod-files.ts";
 import type { PodFolder } from "../pod-folder.ts";
 import { hostEntries, hostEntry, hostMounts, makeRoot } from "./container-root.ts";
+import { dialInside } from "./pod-dialer.ts";
 import { type Sandbox, Sandboxes } from "./sandbox.ts";
 import { containerScript } from "./scripts.ts";
 import type { Tools } from "./tools.ts";
@@ -115,6 +117,12 @@ export class Isolation {
       ],
       onHost: plan.onHost,
     };
+  }
+
+  /** A connection to a port that a pod listens on for itself alone. @throws Error when it does not */
+  dial({ pid, namespaces }: Sandbox, port: number): Promise<Duplex> {
+    const own = { ...namespaces, pid: "host" } as const;
+    return dialInside(enterPod(this.#options.tools, pid, own), port);
   }
 
   #plan({
