@@ -1,14 +1,22 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readdir } from "node:fs/promises";
+import { readdir, readlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { describe, test } from "node:test";
 import { kinds } from "../../src/api/kinds.ts";
 import type { Container, Pod } from "../../src/api/types.generated.ts";
-import { testedLevels } from "../fixtures/isolation.ts";
-import { conditionOf, containerOf, NodeWorld, sh, shared } from "../fixtures/node-world.ts";
+import { namespaces } from "../fixtures/isolation.ts";
+import {
+  conditionOf,
+  containerOf,
+  NodeWorld,
+  nodeName,
+  pod,
+  sh,
+  shared,
+} from "../fixtures/node-world.ts";
 
-const [{ skip = "no level" } = {}] = testedLevels;
+const { skip } = namespaces;
 const { volumes, volumeMounts } = shared(dirname(process.execPath));
 const isReady = (pod: Pod): boolean => conditionOf(pod, "Ready") === "True";
 
@@ -78,15 +86,21 @@ describe("a pod with a network of its own", { skip }, () => {
     assert.equal(refused.length, 1);
   });
 
-  test("that shares the machine's network is the machine, and static pods are", async () => {
+  test("shares the machine's where it asks for it, and a static pod is all of the machine", async () => {
+    const fixed = pod("fixed", [sh("echo up; sleep 60")], {}, { namespace: "default" });
     await using world = await NodeWorld.start({ isolation: "namespaces" });
     await world.run("host", [sh("sleep 60")], { hostNetwork: true });
-    const pod = await world.phase("host", "Running");
-    assert.equal(pod.status?.podIP, "127.0.0.1");
-    const { stdout } = await world.exec("host", ["ls", "/proc/self/ns/net", "-l"]);
-    const own = await world.exec("host", ["sh", "-c", "cat /proc/net/dev | grep -c wr || true"]);
-    assert.match(stdout, /net:/);
-    assert.match(own.stdout, /^\d+/);
+    const host = await world.phase("host", "Running");
+    assert.equal(host.status?.podIP, "127.0.0.1");
+    world.agent.setStaticPods([fixed]);
+    await world.said(`fixed-${nodeName}`, "up");
+    const link = async (name: string, namespace: string): Promise<string> =>
+      (await world.exec(name, ["readlink", `/proc/self/ns/${namespace}`])).stdout.trim();
+    const own = await readlink("/proc/self/ns/net");
+    assert.equal(await link("host", "net"), own);
+    assert.equal(await link(`fixed-${nodeName}`, "net"), own);
+    assert.notEqual(await link("host", "mnt"), await readlink("/proc/self/ns/mnt"));
+    assert.equal(await link(`fixed-${nodeName}`, "mnt"), await readlink("/proc/self/ns/mnt"));
   });
 
   test("leaves no device, process or mount behind, and none of a pod that has ended", async () => {

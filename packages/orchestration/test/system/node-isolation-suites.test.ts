@@ -5,11 +5,19 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import { testedLevels } from "../fixtures/isolation.ts";
+import { namespaces, userNamespaces } from "../fixtures/isolation.ts";
 
-const suites = ["lifecycle", "configuration", "probes", "streams", "adoption", "shutdown"];
+const suites = [
+  "lifecycle",
+  "configuration",
+  "probes",
+  "streams",
+  "adoption",
+  "shutdown",
+  "isolation-files",
+];
 
-for (const { level, wish, user, skip } of testedLevels)
+for (const { level, wish, user, skip } of [namespaces, userNamespaces])
   for (const suite of suites)
     test(`the suite ${suite} holds at ${level}`, { skip }, async () => {
       const file = join(import.meta.dirname, `node-${suite}.test.ts`);

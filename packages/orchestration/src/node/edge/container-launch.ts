@@ -79,7 +79,10 @@ export function containerSpec(launch: Launch): ContainerSpec {
     logPath: folder.log(container.name, restartCount),
     stdin: container.stdin !== true ? "none" : container.stdinOnce === true ? "once" : "open",
     ...(place === undefined ? user && { user } : { place }),
-    limits: limitsOf(container),
+    limits: {
+      ...limitsOf(container),
+      ...(place !== undefined && { processes: context.processesMax }),
+    },
   };
 }
 

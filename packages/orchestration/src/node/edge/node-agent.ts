@@ -52,6 +52,8 @@ export interface NodeAgentOptions {
   readonly runtime?: ContainerRuntime;
   /** How far pods are kept apart; default `process`. What the machine does not have is not had, and told in the log. */
   readonly isolation?: IsolationWish;
+  /** Processes and threads of each container that is kept apart, default 4096. */
+  readonly processesMax?: number;
   /** Who answers for names of services, where anybody does. */
   readonly clusterDns?: ClusterDns;
 }
@@ -65,6 +67,8 @@ export interface NodeAgent {
   stop(how: { readonly pods: "leave" | "terminate" }): Promise<void>;
 }
 
+/** More than a worker needs, and less than a machine has. */
+const processesMaxDefault = 4096;
 const pruneMs = 60_000;
 const logsBytesMaxDefault = 256 * 1024 * 1024;
 
@@ -100,6 +104,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     runtime,
     isolation,
     hostPorts,
+    processesMax: options.processesMax ?? processesMaxDefault,
     images: options.images,
     node,
     addresses: new PodAddresses(podAddresses),

@@ -139,5 +139,6 @@ export class PodPreparation {
 }
 
 function enforcedResources(limits: ContainerRuntime["enforced"]): ReadonlySet<string> {
-  return new Set([...limits].map((each) => (each === "cpuCores" ? "cpu" : "memory")));
+  const names = { cpuCores: "cpu", memoryBytes: "memory", processes: "pids" } as const;
+  return new Set([...limits].map((each) => names[each]));
 }

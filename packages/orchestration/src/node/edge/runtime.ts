@@ -6,6 +6,8 @@ import type { ContainerPlace } from "./isolation/isolation.ts";
 export interface ContainerLimits {
   readonly memoryBytes?: number;
   readonly cpuCores?: number;
+  /** Processes and threads at a time. */
+  readonly processes?: number;
 }
 
 /** One instance of a container, ready to be started. */

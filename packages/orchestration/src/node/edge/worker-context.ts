@@ -22,6 +22,8 @@ export interface WorkerContext {
   /** Undefined where pods are bare processes. */
   readonly isolation: Isolation | undefined;
   readonly hostPorts: HostPorts;
+  /** Of a container that is kept apart. */
+  readonly processesMax: number;
   readonly images: Images;
   readonly node: NodeFolder;
   readonly addresses: PodAddresses;
