@@ -136,8 +136,8 @@ describe("a container with files of its own", { skip }, () => {
     const other = { name: "other", image: "warrener/shell", ...sh("exec sleep 60.25") };
     await world.run("pair", [sh("sleep 60"), other], { shareProcessNamespace: true });
     await world.podUntil("pair", (pod) => containerOf(pod, "other")?.state?.running !== undefined);
-    const { stdout } = await world.exec("pair", ["ps", "-e", "-o", "args"]);
-    assert.match(stdout, /^sleep 60\.25$/m);
+    const seen = "until ps -e -o args | grep -qx 'sleep 60.25'; do sleep 0.05; done; echo seen";
+    assert.equal((await world.exec("pair", ["/bin/sh", "-c", seen])).stdout, "seen\n");
     const gone = world.gone("pair");
     await world.client.delete(kinds.pods, "default", "pair");
     const last = containerOf(await gone, "other")?.state?.terminated;
