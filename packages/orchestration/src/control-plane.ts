@@ -6,7 +6,7 @@ import type { Guard } from "@warrener/access";
 import { builtInResources } from "./api/built-in.ts";
 import { kinds } from "./api/kinds.ts";
 import { metricsResources } from "./autoscaling/metrics-api.ts";
-import { bootstrap, publishOwnService } from "./bootstrap/bootstrap.ts";
+import { bootstrap, ownServiceAddress, publishOwnService } from "./bootstrap/bootstrap.ts";
 import type { Client } from "./client/client.ts";
 import { eventRecorder } from "./client/event-recorder.ts";
 import { inProcessClient } from "./client/in-process-client.ts";
@@ -93,7 +93,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const nodes: NodeStreamsOf = (name) => options.nodes?.(name) ?? tunnels.of(name);
   await using closing = new AsyncDisposableStack();
   const now = (): number => clock.nowMs();
-  const names = ["localhost", host, "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
+  const own = ["kubernetes", "kubernetes.default", "kubernetes.default.svc"];
+  const names = [
+    "localhost",
+    ...new Set([host, ownServiceAddress(host)]),
+    ...own,
+    "kubernetes.default.svc.cluster.local",
+  ];
   const open = (): Promise<Pki> => openPki(join(directory, "pki"), names, now());
   // At the first start another process issues certificates; this one need not wait for it.
   const [pki, opened] = await Promise.all([open(), openStore(join(directory, "store"), options)]);

@@ -7,6 +7,7 @@ export { type Status, StatusError } from "./api/status.ts";
 export type { Pod } from "./api/types.generated.ts";
 export type { Client } from "./client/client.ts";
 export type { Images } from "./node/core/image.ts";
+export type { IsolationWish } from "./node/edge/isolation/detection.ts";
 export type { NodeAgent } from "./node/edge/node-agent.ts";
 export {
   type Orchestration,

@@ -22,9 +22,10 @@ import type { Controller, ControllerContext } from "./controllers/runtime/contro
 import { ControllerManager } from "./controllers/runtime/controller-manager.ts";
 import { serviceAccountController } from "./controllers/serviceaccount/controller.ts";
 import type { Images } from "./node/core/image.ts";
+import type { IsolationWish } from "./node/edge/isolation/detection.ts";
 import { type NodeAgent, startNodeAgent } from "./node/edge/node-agent.ts";
 import { startScheduler } from "./scheduler/index.ts";
-import { startServiceProxy } from "./services/index.ts";
+import { startClusterDns, startServiceProxy } from "./services/index.ts";
 
 export interface OrchestrationOptions extends Omit<ControlPlaneOptions, "nodes"> {
   /** Folder of the node: what its pods are, their logs and volumes. */
@@ -33,6 +34,8 @@ export interface OrchestrationOptions extends Omit<ControlPlaneOptions, "nodes">
   readonly nodeName?: string;
   /** Programs by the name of their image. */
   readonly images: Images;
+  /** How far pods are kept apart; default `process`. */
+  readonly isolation?: IsolationWish;
 }
 
 export interface Orchestration extends ControlPlane {
@@ -74,6 +77,8 @@ export async function startOrchestration(options: OrchestrationOptions): Promise
   closing.defer(() => scheduler.stop());
   const proxy = startServiceProxy(context);
   closing.defer(() => proxy.stop());
+  const dns = await startClusterDns(context);
+  closing.defer(() => dns?.stop());
   await context.informers.start();
   const { resources } = plane.registry;
   const collector = new GarbageCollector({ client, clock, log, resources });
@@ -86,6 +91,8 @@ export async function startOrchestration(options: OrchestrationOptions): Promise
     name: nodeName,
     directory: options.nodeDirectory,
     images: options.images,
+    ...(options.isolation !== undefined && { isolation: options.isolation }),
+    ...(dns !== undefined && { clusterDns: { address: dns.address, domain: dns.domain } }),
   });
   agent = started;
   closing.defer(() => started.stop({ pods: "terminate" }));

@@ -44,8 +44,14 @@ export async function bootstrap(client: Client): Promise<void> {
   ]);
 }
 
-/** The service `kubernetes`, as programs in pods and `kubectl cluster-info` look for it. */
+/** The service `kubernetes` has the first address of those that Services have, where the machine has them all. */
+export function ownServiceAddress(host: string): string {
+  return process.platform === "linux" ? "127.96.0.1" : host;
+}
+
+/** The service `kubernetes`, as programs in pods look for it. */
 export async function publishOwnService(client: Client, { host, port }: OwnAddress): Promise<void> {
+  const address = ownServiceAddress(host);
   const metadata = {
     name: "kubernetes",
     namespace: "default",
@@ -58,8 +64,8 @@ export async function publishOwnService(client: Client, { host, port }: OwnAddre
     metadata,
     spec: {
       type: "ClusterIP",
-      clusterIP: host,
-      clusterIPs: [host],
+      clusterIP: address,
+      clusterIPs: [address],
       ports: ports.map((each) => ({ ...each, targetPort: port })),
     },
   });

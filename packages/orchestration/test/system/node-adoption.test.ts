@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { Pod } from "../../src/api/types.generated.ts";
 import { openStore } from "../../src/store/durable-store.ts";
-import { containerOf, NodeWorld, pod, sh, silent } from "../fixtures/node-world.ts";
+import { containerOf, NodeWorld, pod, sh, shared, silent } from "../fixtures/node-world.ts";
 
 const agentProcess = join(import.meta.dirname, "../fixtures/agent-process.ts");
 
@@ -50,7 +50,9 @@ const worker = (directory: string): string =>
 
 test("a pod goes on while its agent is dead, and the next one takes it over and sees how it ends", async () => {
   const flag = await mkdtemp(join(tmpdir(), "node-flag-"));
-  const pods = [pod("survivor", [sh(worker(flag))], { restartPolicy: "Never" })];
+  const { volumes, volumeMounts } = shared(flag);
+  const main = sh(worker(flag), { volumeMounts });
+  const pods = [pod("survivor", [main], { restartPolicy: "Never", volumes })];
   await afterKill(pods, async (world) => {
     const running = await world.podUntil(
       "survivor",
@@ -69,7 +71,9 @@ test("a pod goes on while its agent is dead, and the next one takes it over and 
 
 test("what ended while no agent was there is told with its exit code", async () => {
   const flag = await mkdtemp(join(tmpdir(), "node-flag-"));
-  const pods = [pod("unseen", [sh(worker(flag))], { restartPolicy: "Never" })];
+  const { volumes, volumeMounts } = shared(flag);
+  const main = sh(worker(flag), { volumeMounts });
+  const pods = [pod("unseen", [main], { restartPolicy: "Never", volumes })];
   await afterKill(
     pods,
     async (world) => {
@@ -99,6 +103,7 @@ test("a pid that now means another process is not taken over", async () => {
       const stat = await readFile(join(instance, "pid"), "latin1");
       const pid = Number.parseInt(stat, 10);
       const fields = stat.trim().split(" ");
+      await killSupervisor(instance);
       process.kill(-Number(fields[4]), "SIGKILL");
       // The same number with another start time: this test's own process.
       fields[0] = String(process.pid);
@@ -148,6 +153,12 @@ test("an agent that ends its pods begins them again when it is back", async () =
 async function instanceFolder(pods: string): Promise<string> {
   const [uid = ""] = await readdir(pods);
   return join(pods, uid, "containers", "main", "0");
+}
+
+/** Where it leads no group of its own, as it does beside bare processes. */
+async function killSupervisor(instance: string): Promise<void> {
+  const text = await readFile(join(instance, "supervisor"), "utf8").catch(() => undefined);
+  if (text !== undefined) process.kill((JSON.parse(text) as { pid: number }).pid, "SIGKILL");
 }
 
 async function exitWritten(pods: string): Promise<void> {

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { kinds } from "../../src/api/kinds.ts";
-import { conditionOf, containerOf, NodeWorld, nodeName, sh } from "../fixtures/node-world.ts";
+import {
+  conditionOf,
+  containerOf,
+  NodeWorld,
+  nodeName,
+  sh,
+  shared,
+} from "../fixtures/node-world.ts";
 
 test("the node registers itself and holds a lease", async () => {
   await using world = await NodeWorld.start({ labels: { zone: "a" }, capacity: { cpu: "3" } });
@@ -85,7 +92,9 @@ test("a failed liveness probe restarts the container and is told as an event", a
 test("a pod is ready once its readiness probe has succeeded", async () => {
   await using world = await NodeWorld.start();
   const readinessProbe = { exec: { command: ["test", "-e", "ready"] }, periodSeconds: 1 };
-  await world.run("slow", [sh("sleep 60", { readinessProbe, workingDir: world.directory })]);
+  const { volumes, volumeMounts } = shared(world.directory);
+  const more = { readinessProbe, workingDir: world.directory, volumeMounts };
+  await world.run("slow", [sh("sleep 60", more)], { volumes });
   await world.event("slow", "Unhealthy");
   assert.equal(conditionOf(await world.phase("slow", "Running"), "Ready"), "False");
   await world.exec("slow", ["touch", "ready"]);
@@ -157,7 +166,9 @@ test("a preStop hook runs before SIGTERM", async () => {
   const preStop = { exec: { command: ["/bin/sh", "-c", "echo farewell > $WORK/hook"] } };
   const script = "trap 'test -e $WORK/hook && exit 5' TERM; echo up; while :; do sleep 0.1; done";
   const env = [{ name: "WORK", value: world.directory }];
-  await world.run("polite", [sh(script, { env, lifecycle: { preStop } })], {
+  const { volumes, volumeMounts } = shared(world.directory);
+  await world.run("polite", [sh(script, { env, lifecycle: { preStop }, volumeMounts })], {
+    volumes,
     terminationGracePeriodSeconds: 10,
   });
   await world.said("polite", "up");

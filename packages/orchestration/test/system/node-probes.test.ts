@@ -3,10 +3,11 @@ import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttp2Server, type ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, createServer, type Server } from "node:net";
+import { dirname } from "node:path";
 import { test } from "node:test";
 import { kinds } from "../../src/api/kinds.ts";
 import type { Pod } from "../../src/api/types.generated.ts";
-import { conditionOf, containerOf, NodeWorld, sh } from "../fixtures/node-world.ts";
+import { conditionOf, containerOf, NodeWorld, sh, shared } from "../fixtures/node-world.ts";
 
 async function listening(server: Server): Promise<number> {
   server.listen(0, "127.0.0.1");
@@ -126,7 +127,10 @@ test("a container that cannot have its port says so in its log and while it wait
   const server = createServer();
   const port = await listening(server);
   const script = `require("net").createServer().on("error", (e) => { console.error(e.message); process.exit(1); }).listen(${port}, "127.0.0.1")`;
-  await world.run("late", [{ command: [process.execPath, "-e", script] }]);
+  const { volumes, volumeMounts } = shared(dirname(process.execPath));
+  const command = [process.execPath, "-e", script];
+  // Where pods have a network of their own, only one that shares the machine's can be in somebody's way.
+  await world.run("late", [{ command, volumeMounts }], { volumes, hostNetwork: true });
   const pod = await world.podUntil(
     "late",
     (each) => containerOf(each)?.state?.waiting?.reason === "CrashLoopBackOff",

@@ -5,7 +5,14 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
-import { conditionOf, containerOf, NodeWorld, sh, textSink } from "../fixtures/node-world.ts";
+import {
+  conditionOf,
+  containerOf,
+  NodeWorld,
+  sh,
+  shared,
+  textSink,
+} from "../fixtures/node-world.ts";
 
 test("logs can be cut to their last lines, to a number of bytes, and told with times", async () => {
   await using world = await NodeWorld.start();
@@ -26,7 +33,9 @@ test("logs can be cut to their last lines, to a number of bytes, and told with t
 test("logs are followed until the container ends", async () => {
   await using world = await NodeWorld.start();
   const script = "echo first; while ! test -e go; do sleep 0.05; done; echo last";
-  await world.run("follow", [sh(script, { workingDir: world.directory })], {
+  const { volumes, volumeMounts } = shared(world.directory);
+  await world.run("follow", [sh(script, { workingDir: world.directory, volumeMounts })], {
+    volumes,
     restartPolicy: "Never",
   });
   await world.phase("follow", "Running");
@@ -61,7 +70,9 @@ test("the log of the instance before the last restart is kept", async () => {
   await using world = await NodeWorld.start();
   const script =
     "if test -e second; then echo two; sleep 60; else touch second; echo one; exit 1; fi";
-  await world.run("twice", [sh(script, { workingDir: world.directory })]);
+  const { volumes, volumeMounts } = shared(world.directory);
+  const main = sh(script, { workingDir: world.directory, volumeMounts });
+  await world.run("twice", [main], { volumes });
   await world.podUntil(
     "twice",
     (pod) => containerOf(pod)?.restartCount === 1 && conditionOf(pod, "Ready") === "True",

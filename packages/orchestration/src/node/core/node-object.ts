@@ -28,7 +28,7 @@ export interface NodeFacts {
   readonly capacity: Readonly<Record<string, string>>;
 }
 
-const isolationLabel = "warrener.dev/isolation-level";
+const isolationLabel = "warrener.dev/isolation";
 /** The release whose behaviour the agent follows. */
 const kubeletVersion = "v1.32.0";
 const podsMax = 250;

@@ -1,5 +1,5 @@
-// Limits on memory and CPU, where this process may make control groups: version 1 or 2, whichever holds the controller.
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+// Limits on memory, CPU and processes, where this process may make control groups: version 1 or 2, whichever holds the controller.
+import { accessSync, constants, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ContainerLimits } from "./runtime.ts";
 
@@ -8,10 +8,11 @@ interface Place {
   readonly path: string;
 }
 
-/** The groups of one instance; with version 2 both controllers have the same one. */
+/** The groups of one instance; with version 2 all controllers have the same one. */
 export interface Cgroup {
   readonly memory?: Place;
   readonly cpu?: Place;
+  readonly pids?: Place;
 }
 
 export interface Cgroups {
@@ -28,22 +29,26 @@ const periodUs = 100_000;
 export function detectCgroups(name: string, mounts = readMounts()): Cgroups {
   const memory = baseOf("memory", name, mounts);
   const cpu = baseOf("cpu", name, mounts);
+  const pids = baseOf("pids", name, mounts);
   return {
     enforced: new Set([
       ...(memory === undefined ? [] : (["memoryBytes"] as const)),
       ...(cpu === undefined ? [] : (["cpuCores"] as const)),
+      ...(pids === undefined ? [] : (["processes"] as const)),
     ]),
-    create: (key, { memoryBytes, cpuCores }) => {
-      if (memoryBytes === undefined && cpuCores === undefined) return undefined;
+    create: (key, { memoryBytes, cpuCores, processes }) => {
       const folder = key.replaceAll("/", "_");
       const cgroup: Cgroup = {
         ...(memory && memoryBytes !== undefined && { memory: made(memory, folder) }),
         ...(cpu && cpuCores !== undefined && { cpu: made(cpu, folder) }),
+        ...(pids && processes !== undefined && { pids: made(pids, folder) }),
       };
       if (cgroup.memory !== undefined && memoryBytes !== undefined)
         limitMemory(cgroup.memory, memoryBytes);
       if (cgroup.cpu !== undefined && cpuCores !== undefined) limitCpu(cgroup.cpu, cpuCores);
-      return cgroup.memory === undefined && cgroup.cpu === undefined ? undefined : cgroup;
+      if (cgroup.pids !== undefined && processes !== undefined)
+        write(cgroup.pids.path, "pids.max", processes);
+      return Object.keys(cgroup).length === 0 ? undefined : cgroup;
     },
   };
 }
@@ -57,7 +62,7 @@ function readMounts(): string {
 }
 
 /** Where groups with this controller can be made; undefined where they cannot. */
-function baseOf(controller: "memory" | "cpu", name: string, mounts: string): Place | undefined {
+function baseOf(controller: keyof Cgroup, name: string, mounts: string): Place | undefined {
   for (const line of mounts.split("\n")) {
     const [, mount = "", type, options = ""] = line.split(" ");
     const isV1 = type === "cgroup" && options.split(",").includes(controller);
@@ -66,6 +71,8 @@ function baseOf(controller: "memory" | "cpu", name: string, mounts: string): Pla
       const path = join(mount, name);
       if (isV1) {
         mkdirSync(path, { recursive: true });
+        // It may be there as somebody else's.
+        accessSync(path, constants.W_OK);
         return { version: 1, path };
       }
       writeFileSync(join(mount, "cgroup.subtree_control"), `+${controller}`);
@@ -103,8 +110,9 @@ function write(path: string, file: string, value: string | number): void {
   writeFileSync(join(path, file), String(value));
 }
 
-function places({ memory, cpu }: Cgroup): readonly string[] {
-  return [...new Set([memory, cpu].flatMap((place) => (place === undefined ? [] : [place.path])))];
+function places({ memory, cpu, pids }: Cgroup): readonly string[] {
+  const all = [memory, cpu, pids].flatMap((place) => (place === undefined ? [] : [place.path]));
+  return [...new Set(all)];
 }
 
 /** Puts a process, and all that it starts from now on, under the limits. */

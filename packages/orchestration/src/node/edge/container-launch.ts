@@ -1,5 +1,4 @@
 // From a container of a manifest to a process that can be started: program, environment, folder, user, limits.
-import { join } from "node:path";
 import { milliValue, quantity, wholeValue } from "../../api/quantity.ts";
 import type { Container, Pod } from "../../api/types.generated.ts";
 import { ContainerConfigError, containerEnv } from "../core/env.ts";
@@ -8,6 +7,9 @@ import type { PodFacts } from "../core/field-ref.ts";
 import { commandLine, imageOf } from "../core/image.ts";
 import { serviceEnv } from "../core/service-env.ts";
 import { volumeVariable } from "../core/volume-files.ts";
+import { containerVolumes, type MountedVolume } from "./container-volumes.ts";
+import { terminationFile, terminationPath } from "./isolation/isolation.ts";
+import type { Sandbox } from "./isolation/sandbox.ts";
 import type { PodFolder } from "./pod-folder.ts";
 import type { ContainerLimits, ContainerSpec } from "./runtime.ts";
 import { volumePlaces } from "./volume-places.ts";
@@ -22,10 +24,12 @@ export interface Launch {
   /** Where each volume is. */
   readonly volumes: Readonly<Record<string, string>>;
   readonly context: WorkerContext;
+  /** Undefined for a process of the machine itself. */
+  readonly sandbox: Sandbox | undefined;
 }
 
 /** What a process gets of the agent's own environment. */
-const inherited = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"] as const;
+const inherited = ["PATH", "HOME", "LANG", "TZ"] as const;
 
 /**
  * Makes the instance's folder, too.
@@ -47,23 +51,44 @@ export function containerSpec(launch: Launch): ContainerSpec {
       (kind, name) => textOf(references.data({ kind, namespace, name })),
       from,
     );
-  const places = volumePlaces(pod, container, launch.volumes, (text) =>
-    expand(text, envOver(base)),
-  );
+  const expanded = (text: string): string => expand(text, envOver(base));
+  const { sandbox } = launch;
+  const mounts = sandbox && containerVolumes(pod, container, launch.volumes, expanded);
+  const places =
+    mounts === undefined
+      ? volumePlaces(pod, container, launch.volumes, expanded)
+      : targetsOf(mounts);
   const env = envOver({ ...volumeEnv(places), ...base });
   const command = commandLine(container, image).map((word) => expand(word, env));
   if (command.length === 0) throw new ContainerConfigError("no command specified");
+  const workingDir =
+    container.workingDir ?? image.workingDir ?? (sandbox === undefined ? instance : "/");
+  const place =
+    sandbox === undefined || mounts === undefined
+      ? undefined
+      : context.isolation?.place({
+          ...{ pod, container, sandbox, folder, instance, user, workingDir },
+          volumes: mounts,
+        });
   return {
     key: `${uid}/${container.name}/${restartCount}`,
     command,
     env,
-    workingDir: container.workingDir ?? image.workingDir ?? instance,
+    workingDir,
     folder: instance,
     logPath: folder.log(container.name, restartCount),
     stdin: container.stdin !== true ? "none" : container.stdinOnce === true ? "once" : "open",
-    ...(user && { user }),
-    limits: limitsOf(container),
+    ...(place === undefined ? user && { user } : { place }),
+    limits: {
+      ...limitsOf(container),
+      ...(place !== undefined && { processes: context.processesMax }),
+    },
   };
+}
+
+/** Of several mounts of one volume the first is the one that the environment names. */
+function targetsOf(mounts: readonly MountedVolume[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(mounts.toReversed().map(({ name, target }) => [name, target]));
 }
 
 function textOf(
@@ -78,11 +103,13 @@ function textOf(
 }
 
 function baseEnv(
-  { pod, podIp, context }: Launch,
+  { pod, podIp, context, container, sandbox }: Launch,
   instance: string,
 ): Readonly<Record<string, string>> {
   const { namespace = "", name = "" } = pod.metadata;
-  const own = inherited.flatMap((each) => {
+  // The machine's folder for temporary files is not the container's.
+  const names = sandbox === undefined ? [...inherited, "TMPDIR"] : inherited;
+  const own = names.flatMap((each) => {
     const value = process.env[each];
     return value === undefined ? [] : [[each, value] as const];
   });
@@ -90,7 +117,10 @@ function baseEnv(
     ...Object.fromEntries(own),
     HOSTNAME: pod.spec.hostname ?? name,
     WARRENER_POD_IP: podIp,
-    TERMINATION_LOG: terminationLog(instance),
+    TERMINATION_LOG:
+      sandbox === undefined
+        ? terminationFile(instance)
+        : (container.terminationMessagePath ?? terminationPath),
     ...(pod.spec.enableServiceLinks !== false && serviceEnv(context.services(namespace))),
   };
 }
@@ -99,11 +129,6 @@ function volumeEnv(places: Readonly<Record<string, string>>): Readonly<Record<st
   return Object.fromEntries(
     Object.entries(places).map(([volume, place]) => [volumeVariable(volume), place]),
   );
-}
-
-/** Where an instance may say why it ended (core/v1 Container.terminationMessagePath, without a mount). */
-export function terminationLog(instance: string): string {
-  return join(instance, "termination-log");
 }
 
 export function limitsOf({ resources }: Container): ContainerLimits {

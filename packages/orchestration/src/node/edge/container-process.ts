@@ -1,11 +1,14 @@
 // A container's process: who it is, how it ended, signals to its group; the same for one that was adopted.
-import { type FSWatcher, readFileSync, statSync, watch } from "node:fs";
+import { type FSWatcher, readFileSync, statSync, watch, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
+import { StatusError } from "../../api/status.ts";
 import type { Clock } from "../../clock.ts";
 import type { ProcessStreams } from "../node-streams.ts";
 import { type Cgroup, isOomKilled, killCgroup, removeCgroup } from "./cgroup.ts";
 import { runBeside } from "./exec.ts";
+import { removeRoot } from "./isolation/container-root.ts";
+import { besideContainer, type Within } from "./isolation/within.ts";
 import { isAlive, isSupervised, type ProcessIdentity, parseStat } from "./process-identity.ts";
 import type { ContainerSpec, Exit, RunningContainer } from "./runtime.ts";
 import { openStdin } from "./stdin.ts";
@@ -15,6 +18,8 @@ export interface ProcessRecord extends Pick<ContainerSpec, "workingDir" | "env" 
   readonly bootId: string;
   readonly cgroup: Cgroup | undefined;
   readonly user: ContainerSpec["user"] | undefined;
+  /** Undefined for a process of the machine itself. */
+  readonly within?: Within;
 }
 
 /** How often an adopted process is looked at, in case that no file tells of its end. */
@@ -28,6 +33,25 @@ export function readIdentity(
   const text = readLine(path);
   const identity = text === undefined ? undefined : parseStat(text);
   return identity && { identity, startedAtMs: statSync(path).mtimeMs };
+}
+
+/** Where the supervisor is no leader of the process's group, it is written down, too. */
+export function writeSupervisor(folder: string, supervisor: ProcessIdentity | undefined): void {
+  writeFileSync(join(folder, "supervisor"), JSON.stringify(supervisor ?? null));
+}
+
+export function readSupervisor(folder: string): ProcessIdentity | undefined {
+  try {
+    const text = readFileSync(join(folder, "supervisor"), "utf8");
+    return (JSON.parse(text) as ProcessIdentity | null) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the namespaces of its pod are still held. */
+export function hasItsPlace({ within }: ProcessRecord): boolean {
+  return within === undefined || isAlive({ ...within.sandbox, group: within.sandbox.pid });
 }
 
 /** @returns undefined when no end was written down */
@@ -63,6 +87,7 @@ export interface ContainerProcessOptions {
   /** The supervisor's end, where it is a child of this agent. */
   readonly ended?: Promise<void>;
   readonly closeInput?: (() => void) | undefined;
+  readonly supervisor: ProcessIdentity | undefined;
 }
 
 export class ContainerProcess implements RunningContainer {
@@ -89,7 +114,13 @@ export class ContainerProcess implements RunningContainer {
   }
 
   async exec(command: readonly string[], streams: ProcessStreams): Promise<number> {
-    return runBeside(this.#options.record, command, streams);
+    const { record, identity } = this.#options;
+    const { within, ...beside } = record;
+    if (within === undefined) return runBeside(beside, command, streams);
+    if (!isAlive(identity)) throw new StatusError("BadRequest", "the container has ended");
+    const onHost = (path: string): string => `/proc/${identity.pid}/root${path}`;
+    const enter = besideContainer(within, identity.pid);
+    return runBeside({ ...beside, within: { enter, onHost } }, command, streams);
   }
 
   openStdin(): NodeJS.WritableStream | undefined {
@@ -115,18 +146,19 @@ export class ContainerProcess implements RunningContainer {
       isUnknown: this.#sent !== "SIGKILL",
     };
     if (record.cgroup !== undefined) removeCgroup(record.cgroup);
+    if (record.within !== undefined) removeRoot(folder);
     const isBySignal = sent !== undefined && exit.exitCode === 128 + sent;
     return { ...exit, startedAtMs, containerId: this.id, ...(isBySignal && { signal: sent }) };
   }
 
   /** For a process that is nobody's child here: by the file that its supervisor writes, and by looking now and then. */
   #watchedEnd(): Promise<void> {
-    const { folder, record, identity, clock } = this.#options;
+    const { folder, record, identity, clock, supervisor } = this.#options;
     return new Promise((resolve) => {
       let watcher: FSWatcher | undefined;
       let cancel = (): void => undefined;
       const look = (): void => {
-        const isStillToTell = isAlive(identity) || isSupervised(identity);
+        const isStillToTell = isAlive(identity) || isSupervised(identity, supervisor);
         if (readExit(folder, record) === undefined && isStillToTell) return;
         watcher?.close();
         cancel();

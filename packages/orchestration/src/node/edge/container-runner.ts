@@ -92,9 +92,10 @@ export class ContainerRunner {
 
   async #start(restartCount: number): Promise<void> {
     const { context, container, folder, preparation, pod } = this.#options;
-    const { podIp = "", volumes } = preparation;
+    const { podIp = "", volumes, sandbox } = preparation;
     try {
-      const launch = { pod: pod(), container, restartCount, podIp, folder, volumes, context };
+      const place = { podIp, folder, volumes, sandbox };
+      const launch = { pod: pod(), container, restartCount, context, ...place };
       this.#begin(restartCount, await context.runtime.start(containerSpec(launch)));
       this.#tell("Normal", "Started", `Started container ${container.name}`);
     } catch (error) {

@@ -8,7 +8,15 @@ import type { ProcessRecord } from "./container-process.ts";
 import { checkExecutable } from "./executable.ts";
 import { exitCodeOf } from "./supervisor.ts";
 
-type Surroundings = Pick<ProcessRecord, "workingDir" | "env" | "cgroup" | "user">;
+interface Surroundings extends Pick<ProcessRecord, "workingDir" | "env" | "cgroup" | "user"> {
+  /** Undefined beside a process of the machine itself. */
+  readonly within?: {
+    /** Words that enter its namespaces. */
+    readonly enter: readonly string[];
+    /** Where the machine has a path of the container. */
+    readonly onHost: (path: string) => string;
+  };
+}
 
 /** @returns its exit code; 137 when the client went first @throws StatusError when it cannot be started */
 export async function runBeside(
@@ -17,12 +25,18 @@ export async function runBeside(
   streams: ProcessStreams,
 ): Promise<number> {
   try {
-    checkExecutable(command[0] ?? "", beside.env, beside.workingDir);
+    checkExecutable(command[0] ?? "", beside.env, beside.workingDir, beside.within?.onHost);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new StatusError("InternalError", message);
   }
-  return streams.tty ? withTerminal(beside, command, streams) : withPipes(beside, command, streams);
+  const { within, workingDir } = beside;
+  const words =
+    within === undefined
+      ? command
+      : [...within.enter, "/bin/sh", "-c", 'cd "$0" && exec "$@"', workingDir, ...command];
+  const from = within === undefined ? beside : { ...beside, workingDir: "/" };
+  return streams.tty ? withTerminal(from, words, streams) : withPipes(from, words, streams);
 }
 
 async function withPipes(

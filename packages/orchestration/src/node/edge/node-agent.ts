@@ -9,14 +9,17 @@ import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { Images } from "../core/image.ts";
 import { capacityOf } from "../core/node-object.ts";
+import type { ClusterDns } from "../core/pod-files.ts";
 import type { NodeStreams } from "../node-streams.ts";
 import { detectCgroups, noCgroups } from "./cgroup.ts";
+import { HostPorts } from "./host-ports.ts";
+import { detectIsolation, type IsolationWish } from "./isolation/detection.ts";
 import { defaultLogLimits, type LogLimits } from "./log-file.ts";
 import { pruneLogs } from "./log-pruning.ts";
 import { describeMachine } from "./machine.ts";
 import { defaultLeaseTimes, type LeaseTimes, NodeRegistration } from "./node-registration.ts";
 import { PodAddresses } from "./pod-addresses.ts";
-import { nodeFolder } from "./pod-folder.ts";
+import { nodeFolder, podFolders } from "./pod-folder.ts";
 import { PodWorkers } from "./pod-workers.ts";
 import { processRuntime } from "./process-runtime.ts";
 import { ReferencedObjects } from "./referenced-objects.ts";
@@ -47,6 +50,12 @@ export interface NodeAgentOptions {
   readonly logsBytesMax?: number;
   /** In place of local processes. */
   readonly runtime?: ContainerRuntime;
+  /** How far pods are kept apart; default `process`. What the machine does not have is not had, and told in the log. */
+  readonly isolation?: IsolationWish;
+  /** Processes and threads of each container that is kept apart, default 4096. */
+  readonly processesMax?: number;
+  /** Who answers for names of services, where anybody does. */
+  readonly clusterDns?: ClusterDns;
 }
 
 export interface NodeAgent {
@@ -58,6 +67,8 @@ export interface NodeAgent {
   stop(how: { readonly pods: "leave" | "terminate" }): Promise<void>;
 }
 
+/** More than a worker needs, and less than a machine has. */
+const processesMaxDefault = 4096;
 const pruneMs = 60_000;
 const logsBytesMaxDefault = 256 * 1024 * 1024;
 
@@ -67,12 +78,15 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   const { address = "127.0.0.1", podAddresses = "127.64.0.0/16" } = options;
   const node = nodeFolder(directory);
   const runtime = options.runtime ?? processRuntime({ clock, cgroups: cgroupsFor(name) });
+  const wish = options.isolation ?? "process";
+  const dns = options.clusterDns;
+  const isolation = await detectIsolation({ wish, directory, dns, clock, log });
   const facts = {
     name,
     address,
     labels,
     capacity,
-    machine: describeMachine(runtime.version, "L0"),
+    machine: describeMachine(runtime.version, isolation?.level ?? "L0"),
   };
   const lease = options.lease ?? defaultLeaseTimes;
   const registration = new NodeRegistration({ client, clock, log, facts, lease });
@@ -80,12 +94,17 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   const fieldSelector = `spec.nodeName=${name}`;
   const pods = new Informer(client, kinds.pods, clock, { fieldSelector });
   const references = new ReferencedObjects(client, clock);
+  const events = eventRecorder({ client, clock, log, component: "kubelet", host: name });
+  const hostPorts = new HostPorts(clock, events, address);
   const context: WorkerContext = {
     client,
     clock,
     log,
-    events: eventRecorder({ client, clock, log, component: "kubelet", host: name }),
+    events,
     runtime,
+    isolation,
+    hostPorts,
+    processesMax: options.processesMax ?? processesMaxDefault,
     images: options.images,
     node,
     addresses: new PodAddresses(podAddresses),
@@ -97,6 +116,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   };
   await registration.start();
   await Promise.all([services.start(), pods.start()]);
+  await isolation?.sandboxes.clean(podFolders(node));
   const workers = new PodWorkers({ context, nodeName: name, pods, node: () => registration.node });
   workers.start();
   const stopPruning = everySoOften(clock, pruneMs, () => {
@@ -112,6 +132,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       clock,
       runtime,
       workers: () => workers.all(),
+      isolation,
       find: (namespace, pod) => workers.find(namespace, pod),
     }),
     setStaticPods: (written) => workers.setStaticPods(written),
@@ -119,6 +140,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       stopPruning();
       if (how === "terminate") await workers.terminate();
       workers.leave();
+      hostPorts.stop();
       for (const each of [pods, services, references, registration]) each.stop();
     },
   };

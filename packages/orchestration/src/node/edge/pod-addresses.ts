@@ -28,6 +28,12 @@ export class PodAddresses {
     this.#last = address;
   }
 
+  /** Gives one back that somebody else has; the pod's next one is another. */
+  pass(uid: string): void {
+    this.#last = this.#taken.get(uid) ?? this.#last;
+    this.#taken.delete(uid);
+  }
+
   release(uid: string): void {
     this.#taken.delete(uid);
   }

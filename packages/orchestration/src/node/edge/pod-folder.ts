@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Pod } from "../../api/types.generated.ts";
 import type { PodState } from "../core/pod-state.ts";
+import { removeTree } from "./isolation/container-root.ts";
 import { RecordFile, readRecord } from "./record-file.ts";
 
 /** What an agent must know to go on with a pod that another one began. */
@@ -60,11 +61,10 @@ export class PodFolder {
   /** Makes room for an instance, and forgets all but the one before. */
   makeInstance(container: string, restartCount: number): string {
     const folder = this.instance(container, restartCount);
-    rmSync(folder, { recursive: true, force: true });
+    removeTree(folder);
     mkdirSync(folder, { recursive: true });
     mkdirSync(join(this.logs, container), { recursive: true });
-    if (restartCount > 1)
-      rmSync(this.instance(container, restartCount - 2), { recursive: true, force: true });
+    if (restartCount > 1) removeTree(this.instance(container, restartCount - 2));
     this.#forgetLog(container, restartCount - 2);
     return folder;
   }
@@ -88,7 +88,7 @@ export class PodFolder {
   }
 
   remove(): void {
-    rmSync(this.path, { recursive: true, force: true });
+    removeTree(this.path);
   }
 }
 
@@ -103,4 +103,9 @@ export function readPodRecords(node: NodeFolder): ReadonlyMap<string, PodRecord>
     }
   });
   return new Map(records);
+}
+
+/** Where all pods that are on record have their things. */
+export function podFolders(node: NodeFolder): readonly string[] {
+  return readdirSync(node.pods).map((uid) => join(node.pods, uid));
 }

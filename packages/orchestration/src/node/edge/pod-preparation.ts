@@ -4,6 +4,7 @@ import { envReferences } from "../core/env.ts";
 import { limitsRemark } from "../core/limits-remark.ts";
 import { containersOf } from "../core/pod-state.ts";
 import { volumeReferences } from "../core/volume-files.ts";
+import { AddressTakenError, type Sandbox } from "./isolation/sandbox.ts";
 import type { PodFolder } from "./pod-folder.ts";
 import type { ContainerRuntime } from "./runtime.ts";
 import { makeVolumes, tokenRenewalMs } from "./volumes.ts";
@@ -16,12 +17,15 @@ export class PodPreparation {
   podIp: string | undefined;
   /** Where each volume is. */
   volumes: Readonly<Record<string, string>> = {};
+  /** Undefined for processes of the machine itself, and until it is made. */
+  sandbox: Sandbox | undefined;
   readonly #context: WorkerContext;
   readonly #folder: PodFolder;
   readonly #onChange: () => void;
   #failures = 0;
   #isMade = false;
   #isStopped = false;
+  #isDisclosed = false;
   #cancelRenewal: () => void = () => undefined;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -46,10 +50,10 @@ export class PodPreparation {
   }
 
   async #prepare(pod: Pod): Promise<number | undefined> {
-    const { addresses, hostIp, references, events, client, node, allocatable } = this.#context;
-    const { namespace = "", uid = "" } = pod.metadata;
+    const { hostIp, references, events, client, node, allocatable } = this.#context;
+    const { namespace = "" } = pod.metadata;
     try {
-      this.podIp = pod.spec.hostNetwork === true ? hostIp : addresses.take(uid);
+      await this.#enclose(pod);
       const referred = [
         ...(pod.spec.volumes ?? []).flatMap(volumeReferences),
         ...containersOf(pod).flatMap(envReferences),
@@ -60,7 +64,7 @@ export class PodPreparation {
         references.release(this.#folder.path);
         return undefined;
       }
-      const facts = { pod, podIp: this.podIp, hostIp, allocatable };
+      const facts = { pod, podIp: this.podIp ?? hostIp, hostIp, allocatable };
       const sources = {
         facts,
         data: (kind: "configmap" | "secret", name: string) =>
@@ -85,6 +89,34 @@ export class PodPreparation {
     return undefined;
   }
 
+  /** Gives the pod its address, and what it has to itself. */
+  async #enclose(pod: Pod): Promise<void> {
+    const { addresses, hostIp, hostPorts, isolation } = this.#context;
+    const { uid = "" } = pod.metadata;
+    for (;;) {
+      this.podIp = pod.spec.hostNetwork === true ? hostIp : addresses.take(uid);
+      if (isolation?.holds(pod) !== true || this.#isDisclosed) return;
+      try {
+        this.sandbox = await isolation.enclose(pod, this.#folder, this.podIp);
+        if (this.sandbox.namespaces.net) await hostPorts.open(pod, this.podIp);
+        return;
+      } catch (error) {
+        if (!(error instanceof AddressTakenError)) throw error;
+        addresses.pass(uid);
+      }
+    }
+  }
+
+  /** Once nothing of the pod runs any more: gives back its namespaces. */
+  async disclose(uid: string): Promise<void> {
+    if (this.#isDisclosed) return;
+    this.#isDisclosed = true;
+    await this.#last;
+    this.sandbox = undefined;
+    this.#context.hostPorts.close(uid);
+    await this.#context.isolation?.sandboxes.remove(this.#folder.path);
+  }
+
   #prepareIn(ms: number | undefined, pod: Pod): void {
     this.#cancelRenewal();
     if (ms !== undefined && !this.#isStopped)
@@ -93,11 +125,11 @@ export class PodPreparation {
 
   /** Says what the manifest asks for and this node does otherwise. */
   tell(pod: Pod): void {
-    const { events, runtime } = this.#context;
+    const { events, runtime, isolation } = this.#context;
     const mounts = containersOf(pod).flatMap(({ volumeMounts = [] }) =>
       volumeMounts.map(({ name, mountPath }) => `${mountPath} is at ${this.volumes[name]}`),
     );
-    if (mounts.length > 0) {
+    if (mounts.length > 0 && isolation?.holds(pod) !== true) {
       const message = `processes share this machine's files, so nothing is mounted: ${[...new Set(mounts)].join(", ")} (also in the environment as VOLUME_<NAME>)`;
       events.event(pod, "Normal", "VolumesNotMounted", message);
     }
@@ -107,5 +139,6 @@ export class PodPreparation {
 }
 
 function enforcedResources(limits: ContainerRuntime["enforced"]): ReadonlySet<string> {
-  return new Set([...limits].map((each) => (each === "cpuCores" ? "cpu" : "memory")));
+  const names = { cpuCores: "cpu", memoryBytes: "memory", processes: "pids" } as const;
+  return new Set([...limits].map((each) => names[each]));
 }

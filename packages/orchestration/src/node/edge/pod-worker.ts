@@ -13,8 +13,9 @@ import {
   type PodState,
   podAfter,
 } from "../core/pod-state.ts";
-import { podStatus } from "../core/pod-status.ts";
+import { phaseOf, podStatus } from "../core/pod-status.ts";
 import { ContainerRunner } from "./container-runner.ts";
+import type { Sandbox } from "./isolation/sandbox.ts";
 import { PodFolder, type PodRecord } from "./pod-folder.ts";
 import { PodPreparation } from "./pod-preparation.ts";
 import { removePod } from "./pod-removal.ts";
@@ -83,6 +84,10 @@ export class PodWorker {
     return this.#state;
   }
 
+  get sandbox(): Sandbox | undefined {
+    return this.#preparation.sandbox;
+  }
+
   get podIp(): string | undefined {
     return this.#preparation.podIp;
   }
@@ -134,6 +139,7 @@ export class PodWorker {
     });
     this.look();
     await suspended;
+    await this.#disclose();
   }
 
   /** Lets go of it without ending anything: the next agent goes on. */
@@ -155,6 +161,7 @@ export class PodWorker {
     if (!isWritten && actions.some(isBeginning)) return this.tell();
     this.#state = state;
     for (const action of actions) this.#perform(action);
+    if (isPastRunning(this.#pod, state)) void this.#disclose();
     if (state.isSuspended !== true) this.tell();
     else if (!this.#isBusy()) this.#onSuspended?.();
   }
@@ -239,6 +246,16 @@ export class PodWorker {
     if (!this.#isLeft && this.#state.preparation === "done") void this.#prepare();
   }
 
+  /** What is left to be told of a pod that has ended needs no namespaces. */
+  async #disclose(): Promise<void> {
+    try {
+      await this.#preparation.disclose(this.uid);
+    } catch (error) {
+      const { name } = this.#pod.metadata;
+      this.#options.context.log.warn("namespaces not removed", { pod: name, error: String(error) });
+    }
+  }
+
   async #finish(): Promise<void> {
     if (this.#isFinishing) return;
     this.#isFinishing = true;
@@ -256,10 +273,17 @@ export class PodWorker {
       return;
     }
     this.leave();
+    await this.#disclose();
     addresses.release(this.uid);
     this.folder.remove();
     this.#options.onFinished(this);
   }
+}
+
+/** Whether it has ended for good, and nothing runs any more. */
+function isPastRunning(pod: Pod, state: PodState): boolean {
+  const phase = phaseOf(pod, state);
+  return phase === "Succeeded" || phase === "Failed";
 }
 
 function isBeginning(action: PodAction): boolean {

@@ -55,10 +55,14 @@ export function isAlive({ pid, startTime }: ProcessIdentity): boolean {
 }
 
 /**
- * Whether the supervisor of a container's process is still there: the leader of its group, which lives a moment longer to
- * write down how the process ended. Another process that was given its number has begun later.
+ * Whether the supervisor of a container's process is still there, which lives a moment longer to write down how the process ended.
+ * @param supervisor undefined for the leader of the process's own group: another that was given its number has begun later
  */
-export function isSupervised({ group, startTime }: ProcessIdentity): boolean {
+export function isSupervised(
+  { group, startTime }: ProcessIdentity,
+  supervisor: ProcessIdentity | undefined,
+): boolean {
+  if (supervisor !== undefined) return isAlive(supervisor);
   const leader = identityOf(group);
   if (leader?.group !== group) return false;
   return process.platform !== "linux" || Number(leader.startTime) <= Number(startTime);

@@ -1,4 +1,4 @@
-// Containers as local processes, each in a process group of its own (isolation level L0).
+// Containers as local processes, each in a process group of its own, and in namespaces where its spec has a place for it.
 import { type ChildProcess, spawn } from "node:child_process";
 import { chownSync, closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,14 +8,18 @@ import { spawnRefusal } from "../core/spawn-refusal.ts";
 import { type Cgroups, joinCgroup } from "./cgroup.ts";
 import {
   ContainerProcess,
+  hasItsPlace,
   type ProcessRecord,
   readExit,
   readIdentity,
+  readSupervisor,
+  writeSupervisor,
 } from "./container-process.ts";
 import { checkExecutable } from "./executable.ts";
 import { groupUsage } from "./group-usage.ts";
 import {
   bootId,
+  identityOf,
   isAlive,
   isSupervised,
   type ProcessIdentity,
@@ -23,7 +27,7 @@ import {
 } from "./process-identity.ts";
 import type { ContainerRuntime, ContainerSpec, Exit, RunningContainer } from "./runtime.ts";
 import { makeStdin } from "./stdin.ts";
-import { supervisorScript } from "./supervisor.ts";
+import { processScript, supervisorScript } from "./supervisor.ts";
 
 /** How long the shell may take from the word "go" to the process. */
 const startMsMax = 10_000;
@@ -37,16 +41,22 @@ export function processRuntime(options: {
     version: "process://1.0",
     enforced: cgroups.enforced,
     start: async (spec) => {
-      checkExecutable(spec.command[0] ?? "", spec.env, spec.workingDir);
+      const { workingDir, env, user, stdin, place } = spec;
+      checkExecutable(spec.command[0] ?? "", env, workingDir, place?.onHost);
       const cgroup = cgroups.create(spec.key, spec.limits);
-      const { workingDir, env, user, stdin } = spec;
-      const record: ProcessRecord = { bootId: bootId(), workingDir, env, cgroup, user, stdin };
+      const within = place?.within;
+      const record: ProcessRecord = {
+        ...{ bootId: bootId(), workingDir, env, cgroup, user, stdin },
+        ...(within !== undefined && { within }),
+      };
       if (user !== undefined) chownSync(spec.folder, user.uid, user.gid ?? user.uid);
       // The environment holds secrets.
       writeFileSync(join(spec.folder, "process.json"), JSON.stringify(record), { mode: 0o600 });
       const { child, closeInput } = await spawnSupervisor(spec);
       const ended = supervisorEnd(child);
       joinCgroup(cgroup, child.pid as number);
+      const supervisor = identityOf(child.pid as number);
+      if (within !== undefined) writeSupervisor(spec.folder, supervisor);
       const identity = await started(child, ended, clock).catch((cause: unknown) => {
         if (user === undefined) throw cause;
         throw new Error(`not started as user ${user.uid}: may it pass through ${spec.folder}?`, {
@@ -62,6 +72,7 @@ export function processRuntime(options: {
         clock,
         ended,
         closeInput,
+        supervisor,
       });
     },
     adopt: (folder) => adopt(folder, clock),
@@ -82,8 +93,20 @@ function adopt(folder: string, clock: Clock): RunningContainer | Exit | undefine
   const exit = readExit(folder, record);
   if (exit !== undefined) return { ...exit, startedAtMs, containerId };
   // One that has just ended is waited for, too, until its exit code is written down.
-  if (record.bootId === bootId() && (isAlive(identity) || isSupervised(identity)))
-    return new ContainerProcess({ identity, record, folder, startedAtMs, clock });
+  const supervisor = readSupervisor(folder);
+  if (record.bootId === bootId() && (isAlive(identity) || isSupervised(identity, supervisor))) {
+    const found = new ContainerProcess({
+      identity,
+      record,
+      folder,
+      startedAtMs,
+      clock,
+      supervisor,
+    });
+    // Without its pod's namespaces nobody reaches it, and it reaches nobody.
+    if (!hasItsPlace(record)) found.signal("SIGKILL");
+    return found;
+  }
   const finishedAtMs = clock.nowMs();
   return {
     exitCode: 137,
@@ -101,17 +124,22 @@ interface Spawned {
 }
 
 async function spawnSupervisor(spec: ContainerSpec): Promise<Spawned> {
-  const { command, env, workingDir, folder, logPath, user } = spec;
+  const { command, env, workingDir, folder, logPath, user, place } = spec;
+  const launch = place?.launch ?? ["/bin/sh", "-c", processScript, folder];
   const input = makeStdin(folder, spec.stdin);
   const log = openSync(logPath, "a", 0o640);
   try {
-    const child = spawn("/bin/sh", ["-c", supervisorScript, "container", folder, ...command], {
-      cwd: workingDir,
-      env,
-      detached: true,
-      stdio: [input?.fd ?? "ignore", log, log, "pipe"],
-      ...(user && { uid: user.uid, ...(user.gid !== undefined && { gid: user.gid }) }),
-    });
+    const child = spawn(
+      "/bin/sh",
+      ["-c", supervisorScript, "container", folder, ...launch, ...command],
+      {
+        cwd: place === undefined ? workingDir : "/",
+        env,
+        detached: true,
+        stdio: [input?.fd ?? "ignore", log, log, "pipe"],
+        ...(user && { uid: user.uid, ...(user.gid !== undefined && { gid: user.gid }) }),
+      },
+    );
     child.unref();
     await new Promise<void>((resolve, reject) => {
       child.once("spawn", resolve);
@@ -153,7 +181,9 @@ async function started(
   });
   channel.write("go\n");
   try {
-    const identity = parseStat(await line);
+    const said = await line;
+    if (said.startsWith("!")) throw new Error(said.slice(1).trim());
+    const identity = parseStat(said);
     if (identity === undefined) throw new Error("the process did not say who it is");
     return identity;
   } catch (error) {

@@ -1,9 +1,13 @@
 // The seam to whatever runs containers: local processes, or a pretence of them.
+import type { User } from "../core/credentials.ts";
 import type { ProcessStreams } from "../node-streams.ts";
+import type { ContainerPlace } from "./isolation/isolation.ts";
 
 export interface ContainerLimits {
   readonly memoryBytes?: number;
   readonly cpuCores?: number;
+  /** Processes and threads at a time. */
+  readonly processes?: number;
 }
 
 /** One instance of a container, ready to be started. */
@@ -20,8 +24,10 @@ export interface ContainerSpec {
   readonly logPath: string;
   /** `once`: the process sees the end of its input when the first client that attached leaves. */
   readonly stdin: "none" | "open" | "once";
-  readonly user?: { readonly uid: number; readonly gid: number | undefined };
+  readonly user?: User;
   readonly limits: ContainerLimits;
+  /** Undefined for a process of the machine itself. */
+  readonly place?: ContainerPlace;
 }
 
 export interface Exit {

@@ -8,6 +8,7 @@ import { isRunning } from "../core/container-memory.ts";
 import { memoryOf } from "../core/pod-state.ts";
 import type { ContainerRef, LogQuery, NodeStreams, ProcessStreams } from "../node-streams.ts";
 import type { ContainerRunner } from "./container-runner.ts";
+import type { Isolation } from "./isolation/isolation.ts";
 import { readLog } from "./log-reader.ts";
 import type { PodWorker } from "./pod-worker.ts";
 import type { ContainerRuntime, RunningContainer } from "./runtime.ts";
@@ -16,13 +17,15 @@ import { UsageMeter } from "./usage.ts";
 export interface StreamsOptions {
   readonly clock: Clock;
   readonly runtime: ContainerRuntime;
+  /** Undefined where pods are bare processes. */
+  readonly isolation: Isolation | undefined;
   readonly workers: () => Iterable<PodWorker>;
   /** @returns undefined when this node runs no such pod */
   readonly find: (namespace: string, pod: string) => PodWorker | undefined;
 }
 
 export function nodeStreams(options: StreamsOptions): NodeStreams {
-  const { clock, runtime, workers } = options;
+  const { clock, isolation, runtime, workers } = options;
   const meter = new UsageMeter(clock, runtime);
   return {
     logs: (ref, query, signal) => logsOf(options, ref, query, signal),
@@ -30,8 +33,13 @@ export function nodeStreams(options: StreamsOptions): NodeStreams {
     attach: async (ref, streams) => attach(options, ref, streams),
     portForward: async (pod, port) => {
       const worker = workerOf(options, pod.namespace, pod.pod);
-      // A process that listens on every address, or on the machine's own alone, is found at either.
-      return dial(worker.podIp ?? "127.0.0.1", port).catch(() => dial("127.0.0.1", port));
+      const { podIp = "127.0.0.1", sandbox } = worker;
+      // A process that listens on every address, or on the loopback's own alone, is found at either.
+      return dial(podIp, port).catch(() =>
+        sandbox?.namespaces.net === true && isolation !== undefined
+          ? isolation.dial(sandbox, port)
+          : dial("127.0.0.1", port),
+      );
     },
     usage: () => meter.pods(workers()),
     nodeUsage: () => meter.node(),

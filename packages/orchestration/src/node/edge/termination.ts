@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import type { Container } from "../../api/types.generated.ts";
 import type { Termination } from "../core/container-memory.ts";
-import { terminationLog } from "./container-launch.ts";
+import { terminationFile } from "./isolation/isolation.ts";
 import { logTail } from "./log-reader.ts";
 import type { Exit } from "./runtime.ts";
 
@@ -43,7 +43,7 @@ async function lastWords(
   { terminationMessagePolicy }: Container,
   { instance, log }: { readonly instance: string; readonly log: string },
 ): Promise<string> {
-  const written = await readFile(terminationLog(instance)).catch(() => Buffer.alloc(0));
+  const written = await readFile(terminationFile(instance)).catch(() => Buffer.alloc(0));
   if (written.length > 0) return written.subarray(0, messageBytesMax).toString("utf8");
   if (exitCode === 0 || terminationMessagePolicy !== "FallbackToLogsOnError") return "";
   return logTail(log, logMessage);

@@ -29,7 +29,8 @@ export function volumePlaces(
   return Object.fromEntries(places);
 }
 
-function subPathOf(
+/** @throws ContainerConfigError for a path that leaves its volume */
+export function subPathOf(
   { subPath, subPathExpr, mountPath }: VolumeMount,
   expanded: (text: string) => string,
 ): string | undefined {

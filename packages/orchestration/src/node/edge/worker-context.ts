@@ -5,6 +5,8 @@ import type { EventRecorder } from "../../client/event-recorder.ts";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { Images } from "../core/image.ts";
+import type { HostPorts } from "./host-ports.ts";
+import type { Isolation } from "./isolation/isolation.ts";
 import type { LogLimits } from "./log-file.ts";
 import type { PodAddresses } from "./pod-addresses.ts";
 import type { NodeFolder } from "./pod-folder.ts";
@@ -17,6 +19,11 @@ export interface WorkerContext {
   readonly log: Log;
   readonly events: EventRecorder;
   readonly runtime: ContainerRuntime;
+  /** Undefined where pods are bare processes. */
+  readonly isolation: Isolation | undefined;
+  readonly hostPorts: HostPorts;
+  /** Of a container that is kept apart. */
+  readonly processesMax: number;
   readonly images: Images;
   readonly node: NodeFolder;
   readonly addresses: PodAddresses;

@@ -16,13 +16,16 @@ export interface Frontend {
 
 /** Label of a slice that says whose it is. */
 export const serviceNameLabel = "kubernetes.io/service-name";
+/** Label of a Service that somebody else carries (Kubernetes, `service.kubernetes.io/service-proxy-name`). */
+export const serviceProxyLabel = "service.kubernetes.io/service-proxy-name";
 const nodePortHost = "127.0.0.1";
 
 /** @param slices those of the Service */
 export function frontendsOf(
-  { spec }: Service,
+  { metadata, spec }: Service,
   slices: readonly EndpointSlice[],
 ): readonly Frontend[] {
+  if (metadata.labels?.[serviceProxyLabel] !== undefined) return [];
   const { clusterIP = "", sessionAffinity, sessionAffinityConfig } = spec;
   if (spec.type === "ExternalName") return [];
   const seconds = sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800;
@@ -39,7 +42,8 @@ export function frontendsOf(
 }
 
 /** Ports of protocols that are not carried. */
-export function uncarried({ spec }: Service): readonly ServicePort[] {
+export function uncarried({ metadata, spec }: Service): readonly ServicePort[] {
+  if (metadata.labels?.[serviceProxyLabel] !== undefined) return [];
   if (spec.type === "ExternalName" || spec.clusterIP === "None") return [];
   return (spec.ports ?? []).filter(({ protocol = "TCP" }) => protocol !== "TCP");
 }
