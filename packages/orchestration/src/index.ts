@@ -4,7 +4,7 @@ export { type Kind, kinds } from "./api/kinds.ts";
 export type { KubeObject, ObjectMeta } from "./api/object.ts";
 export type { Resource, Strategy, Subresource, Verb } from "./api/resource.ts";
 export { type Status, StatusError } from "./api/status.ts";
-export type { Pod } from "./api/types.generated.ts";
+export type { Pod, Service } from "./api/types.generated.ts";
 export type { Client } from "./client/client.ts";
 export type { Images } from "./node/core/image.ts";
 export type { IsolationWish } from "./node/edge/isolation/detection.ts";

@@ -35,6 +35,11 @@ export const settings = {
       .env("WARRENER_KUBERNETES_PORT")
       .default(6443)
       .argParser(port),
+  isolation: () =>
+    new Option("--isolation <level>", "how far pods of workers are kept apart")
+      .env("WARRENER_ISOLATION")
+      .choices(["auto", "process", "user-namespaces", "namespaces"])
+      .default("auto"),
   json: () => new Option("--json", "JSON lines, whatever it is printed to"),
 } as const;
 

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Access } from "@warrener/access";
-import type { Orchestration } from "@warrener/orchestration";
+import type { Client, IsolationWish, NodeAgent, Orchestration } from "@warrener/orchestration";
 import { Command } from "commander";
 import { DataFolder, type DevEnvironment } from "../data-folder.ts";
 import { CliError } from "../errors.ts";
@@ -21,6 +21,7 @@ interface Options {
   readonly brokerPort: number;
   readonly metricsPort: number;
   readonly kubernetesPort: number;
+  readonly isolation: IsolationWish;
   readonly demo: boolean;
 }
 
@@ -31,6 +32,7 @@ export const upCommand = new Command("up")
   .addOption(settings.brokerPort())
   .addOption(settings.metricsPort())
   .addOption(settings.kubernetesPort())
+  .addOption(settings.isolation())
   .option("--demo", "run the field survey once everything is up", false)
   .option("--no-demo", "start everything and nothing more (the default)")
   .addHelpText("after", "\nExample:\n  warrener up --data ./data --port 8080")
@@ -74,7 +76,7 @@ async function run(options: Options): Promise<void> {
 }
 
 async function openOrchestration(
-  { kubernetesPort }: Options,
+  { kubernetesPort, isolation }: Options,
   data: DataFolder,
   access: Access,
 ): Promise<Orchestration> {
@@ -87,6 +89,7 @@ async function openOrchestration(
       port: kubernetesPort,
       guard: access,
       images: systemImages(data),
+      isolation,
       log: fileLog("control-plane", join(data.folder("logs"), "control-plane.log")),
     });
   } catch (error) {
@@ -120,10 +123,11 @@ async function startServices(
   )) as [Ready, Ready];
   const amqp = broker.ports["amqp"];
   const WARRENER_URL = `http://127.0.0.1:${gateway.ports["http"]}`;
+  const forPods = await addressesForPods(options, agent, client, { broker, gateway });
   data.writeSecrets("worker.env", {
-    WARRENER_URL,
+    WARRENER_URL: `http://${forPods.gateway}`,
     WARRENER_TOKEN: workerToken,
-    AMQP_URL: `amqp://worker:${workerToken}@127.0.0.1:${amqp}/`,
+    AMQP_URL: `amqp://worker:${workerToken}@${forPods.broker}/`,
   });
   const metricsUrl = `http://127.0.0.1:${broker.ports["metrics"]}`;
   await autoscale({ port: Number(amqp), metricsUrl });
@@ -134,6 +138,34 @@ async function startServices(
     METRICS_URL: metricsUrl,
   };
   return { environment, kubernetes: `https://127.0.0.1:${port}` };
+}
+
+/** Where workers reach them: by their Services where pods have a network of their own, directly elsewhere. */
+async function addressesForPods(
+  { port }: Options,
+  { level }: NodeAgent,
+  client: Client,
+  { broker, gateway }: { readonly broker: Ready; readonly gateway: Ready },
+): Promise<{ readonly broker: string; readonly gateway: string }> {
+  const { publishService } = await import("../process/system-services.ts");
+  const { amqp = 0, metrics = 0 } = broker.ports;
+  const { http = 0 } = gateway.ports;
+  const [brokerAddress, gatewayAddress] = await Promise.all([
+    publishService(client, {
+      name: "broker",
+      ports: {
+        amqp: { port: 5672, targetPort: amqp },
+        metrics: { port: 15_692, targetPort: metrics },
+      },
+    }),
+    publishService(client, {
+      name: "gateway",
+      ports: { http: { port: port || 5049, targetPort: http } },
+    }),
+  ]);
+  return level === "L2"
+    ? { broker: `${brokerAddress}:5672`, gateway: `${gatewayAddress}:${port || 5049}` }
+    : { broker: `127.0.0.1:${amqp}`, gateway: `127.0.0.1:${http}` };
 }
 
 /**

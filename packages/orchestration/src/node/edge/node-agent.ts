@@ -8,6 +8,7 @@ import { Informer, keyOf } from "../../client/informer.ts";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { Images } from "../core/image.ts";
+import type { IsolationLevel } from "../core/isolation.ts";
 import { capacityOf } from "../core/node-object.ts";
 import type { ClusterDns } from "../core/pod-files.ts";
 import type { NodeStreams } from "../node-streams.ts";
@@ -60,6 +61,8 @@ export interface NodeAgentOptions {
 
 export interface NodeAgent {
   readonly name: string;
+  /** How far it keeps pods apart. */
+  readonly level: IsolationLevel;
   readonly streams: NodeStreams;
   /** Pods that run here whatever the API server says: all of them, each time; those that others rely on first. */
   setStaticPods(pods: readonly Pod[]): void;
@@ -128,6 +131,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   });
   return {
     name,
+    level: isolation?.level ?? "L0",
     streams: nodeStreams({
       clock,
       runtime,
