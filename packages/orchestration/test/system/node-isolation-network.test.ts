@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { readdir, readlink } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
+import { promisify } from "node:util";
 import { kinds } from "../../src/api/kinds.ts";
 import type { Container, Pod } from "../../src/api/types.generated.ts";
+import { findTools } from "../../src/node/edge/isolation/tools.ts";
 import { namespaces } from "../fixtures/isolation.ts";
 import {
   conditionOf,
@@ -17,6 +20,9 @@ import {
 } from "../fixtures/node-world.ts";
 
 const { skip } = namespaces;
+const tools = skip === false ? findTools() : undefined;
+const whyNoWayOut =
+  tools?.nft === undefined && tools?.iptables === undefined && "neither nft nor iptables is here";
 const { volumes, volumeMounts } = shared(dirname(process.execPath));
 const isReady = (pod: Pod): boolean => conditionOf(pod, "Ready") === "True";
 
@@ -119,6 +125,23 @@ describe("a pod with a network of its own", { skip }, () => {
       await world.phase("last", "Running");
     }
     assert.deepEqual(await devices(), before);
+  });
+
+  test("reaches the world outside, which sees the machine", { skip: whyNoWayOut }, async () => {
+    const agent = join(import.meta.dirname, "../fixtures/way-out-process.ts");
+    const serve = `require("node:net").createServer((s) => s.end(s.remoteAddress)).listen(9999)`;
+    // This shell's network is the machine's, the other one's is the world.
+    const script = `
+      node=$1; unshare --net "$node" -e '${serve}' & world=$!
+      while [ "$(readlink /proc/$world/ns/net)" = "$(readlink /proc/$$/ns/net)" ]; do sleep 0.05; done
+      ip link add up0 type veth peer name down0 netns $world
+      ip addr add 10.77.0.1/24 dev up0; ip link set up0 up; ip link set lo up
+      ip route add default via 10.77.0.2
+      nsenter --target $world --net sh -c 'ip addr add 10.77.0.2/24 dev down0; ip link set down0 up'
+      "$node" "$2" 10.77.0.2 9999; kill $world`;
+    const words = ["--net", "/bin/sh", "-c", script, "machine", process.execPath, agent];
+    const { stdout } = await promisify(execFile)("unshare", words);
+    assert.match(stdout, /^(::ffff:)?10\.77\.0\.1$/);
   });
 
   test("has another address where somebody else's pod has its own", async () => {

@@ -4,6 +4,12 @@ import { createHash } from "node:crypto";
 /** The machine's end of every cable; the one address of the pods' half of 127/8 that no pod has. */
 export const hostEnd = "127.127.255.254";
 
+/**
+ * What pods bear on their way out, before the machine's own address takes its place: 127/8 leads nowhere outside.
+ * The range is set aside for tests between networks (RFC 2544), so that nobody else is there.
+ */
+export const outsideRange = "198.18.0.0/15";
+
 /** Names of network devices hold 15 characters. */
 const nodePrefixLength = 8;
 
@@ -19,6 +25,26 @@ export function deviceName(directory: string, address: string): string {
   return `${devicePrefix(directory)}-${octets.map((each) => each.toString(16).padStart(2, "0")).join("")}`;
 }
 
+/** @param podIp such as `127.64.0.9` */
+function outsideAddress(podIp: string): string {
+  const [, second = 0, third, fourth] = podIp.split(".").map(Number);
+  return `198.${18 + (second % 2)}.${third}.${fourth}`;
+}
+
+/** For `nft -f`; what an earlier agent left under the name is replaced. */
+export function masqueradeRules(name: string): string {
+  return lines(
+    `add table ip ${name}`,
+    `delete table ip ${name}`,
+    `table ip ${name} {`,
+    "chain postrouting {",
+    "type nat hook postrouting priority 100;",
+    `ip saddr ${outsideRange} oifname != "wr*" masquerade`,
+    "}",
+    "}",
+  );
+}
+
 /**
  * For `ip -batch` on the machine.
  * The route stands in the table `local`, which is asked first: without it 127/8 is the machine's own.
@@ -30,6 +56,7 @@ export function hostCommands(device: string, address: string, pid: number): stri
     `addr add ${hostEnd}/32 dev ${device}`,
     `link set ${device} up`,
     `route add ${address}/32 dev ${device} table local src ${hostEnd}`,
+    `route add ${outsideAddress(address)}/32 dev ${device}`,
   );
 }
 
@@ -43,7 +70,8 @@ export function podCommands(address: string): string {
     "route add local 127.0.0.0/10 dev lo table local src 127.0.0.1",
     `route add ${hostEnd}/32 dev eth0 table local src ${address}`,
     `route add 127.64.0.0/10 via ${hostEnd} dev eth0 onlink table local src ${address}`,
-    `route add default via ${hostEnd} dev eth0 onlink src ${address}`,
+    `addr add ${outsideAddress(address)}/32 dev eth0`,
+    `route add default via ${hostEnd} dev eth0 onlink src ${outsideAddress(address)}`,
   );
 }
 

@@ -119,7 +119,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   };
   await registration.start();
   await Promise.all([services.start(), pods.start()]);
-  await isolation?.sandboxes.clean(podFolders(node));
+  await isolation?.start(podFolders(node), log);
   const workers = new PodWorkers({ context, nodeName: name, pods, node: () => registration.node });
   workers.start();
   const stopPruning = everySoOften(clock, pruneMs, () => {
@@ -145,6 +145,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       if (how === "terminate") await workers.terminate();
       workers.leave();
       hostPorts.stop();
+      if (how === "terminate") await isolation?.stop();
       for (const each of [pods, services, references, registration]) each.stop();
     },
   };

@@ -1,8 +1,10 @@
 // What a pod needs before its containers start: an address, what it refers to, its volumes; and that volumes stay up to date.
 import type { Pod } from "../../api/types.generated.ts";
 import { envReferences } from "../core/env.ts";
+import { levelOf } from "../core/isolation.ts";
 import { limitsRemark } from "../core/limits-remark.ts";
 import { containersOf } from "../core/pod-state.ts";
+import { isolationRemark } from "../core/unenforced.ts";
 import { volumeReferences } from "../core/volume-files.ts";
 import { AddressTakenError, type Sandbox } from "./isolation/sandbox.ts";
 import type { PodFolder } from "./pod-folder.ts";
@@ -134,7 +136,9 @@ export class PodPreparation {
       events.event(pod, "Normal", "VolumesNotMounted", message);
     }
     const remark = limitsRemark(containersOf(pod), enforcedResources(runtime.enforced));
-    if (remark !== undefined) events.event(pod, remark.type, remark.reason, remark.message);
+    const apart = isolationRemark(pod, levelOf(pod, isolation?.level ?? "L0"));
+    for (const each of [remark, apart])
+      if (each !== undefined) events.event(pod, each.type, each.reason, each.message);
   }
 }
 

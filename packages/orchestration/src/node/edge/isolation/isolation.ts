@@ -3,18 +3,21 @@ import { chmodSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { Container, Pod } from "../../../api/types.generated.ts";
+import type { Log } from "../../../log.ts";
 import { setprivArguments, type User } from "../../core/credentials.ts";
 import { ContainerConfigError } from "../../core/env.ts";
 import { levelOf } from "../../core/isolation.ts";
 import { mountPlan } from "../../core/mount-plan.ts";
 import type { Volume } from "../../core/mount-points.ts";
 import { type ClusterDns, podFiles } from "../../core/pod-files.ts";
+import { devicePrefix } from "../../core/pod-network.ts";
 import type { PodFolder } from "../pod-folder.ts";
 import { hostEntries, hostEntry, hostMounts, makeRoot } from "./container-root.ts";
 import { dialInside } from "./pod-dialer.ts";
 import { type Sandbox, Sandboxes } from "./sandbox.ts";
 import { containerScript } from "./scripts.ts";
 import type { Tools } from "./tools.ts";
+import { openWayOut, type WayOut } from "./way-out.ts";
 import { enterPod, type Within } from "./within.ts";
 
 export interface IsolationOptions {
@@ -54,12 +57,28 @@ export class Isolation {
   readonly level: "L1" | "L2";
   readonly sandboxes: Sandboxes;
   readonly #options: IsolationOptions;
+  #wayOut: WayOut | undefined;
 
   constructor(options: IsolationOptions) {
     const { level, tools, directory } = options;
     this.level = level;
     this.#options = options;
     this.sandboxes = new Sandboxes(level, tools, directory);
+  }
+
+  /** Takes away what sandboxes that are gone have left, and opens the way out. @param folders of the pods that there are */
+  async start(folders: readonly string[], log: Log): Promise<void> {
+    await this.sandboxes.clean(folders);
+    if (this.level !== "L2") return;
+    const { tools, directory } = this.#options;
+    this.#wayOut = await openWayOut(tools, devicePrefix(directory));
+    if (this.#wayOut === undefined)
+      log.info("pods have no way out of this machine: neither nft nor iptables can be had");
+  }
+
+  /** Once no pod is left. */
+  async stop(): Promise<void> {
+    await this.#wayOut?.close();
   }
 
   /** Whether a pod is kept apart at all. */

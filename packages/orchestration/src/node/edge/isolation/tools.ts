@@ -17,6 +17,8 @@ const names = {
 export type Tools = Readonly<Record<keyof typeof names, string>> & {
   /** Undefined where there is none. */
   readonly ip: string | undefined;
+  readonly nft: string | undefined;
+  readonly iptables: string | undefined;
 };
 
 /** @throws Error that names what is missing */
@@ -32,7 +34,12 @@ export function findTools(path = process.env["PATH"] ?? ""): Tools {
     if (file === undefined) throw new Error(`there is no ${name} on this machine`);
     return [key, file];
   });
-  return { ...(Object.fromEntries(found) as Record<keyof typeof names, string>), ip: find("ip") };
+  return {
+    ...(Object.fromEntries(found) as Record<keyof typeof names, string>),
+    ip: find("ip"),
+    nft: find("nft"),
+    iptables: find("iptables"),
+  };
 }
 
 function isExecutable(file: string): boolean {
