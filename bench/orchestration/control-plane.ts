@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { Api } from "./api.ts";
+import { row, spread } from "./table.ts";
 
 const { values } = parseArgs({
   options: {
@@ -49,21 +50,6 @@ try {
   server.stdin.end();
   await gone;
   await rm(directory, { recursive: true, force: true });
-}
-
-function row(...cells: readonly string[]): void {
-  console.log(`| ${cells.join(" | ")} |`);
-}
-
-function percentile(sorted: readonly number[], part: number): string {
-  return (
-    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN
-  ).toFixed(1);
-}
-
-function spread(milliseconds: readonly number[]): string {
-  const sorted = milliseconds.toSorted((a, b) => a - b);
-  return `p50 ${percentile(sorted, 0.5)}, p99 ${percentile(sorted, 0.99)} ms`;
 }
 
 async function idle({ pid }: ChildProcess): Promise<void> {

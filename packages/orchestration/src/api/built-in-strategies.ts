@@ -243,21 +243,21 @@ const rulesByKind: Readonly<Record<string, Strategy>> = {
     validateUpdate: podUnchanged,
     initialStatus: (pod) => ({ phase: "Pending", qosClass: qosClass(pod) }),
     gracePeriodSeconds: podGraceSeconds,
-    selectableFields: (pod) => ({
-      "spec.nodeName": text(specOf(pod)["nodeName"]),
-      "spec.restartPolicy": text(specOf(pod)["restartPolicy"]),
-      "spec.schedulerName": text(specOf(pod)["schedulerName"]),
-      "spec.serviceAccountName": text(specOf(pod)["serviceAccountName"]),
-      "spec.hostNetwork": text(specOf(pod)["hostNetwork"] ?? false),
-      "status.phase": text(statusOf(pod)["phase"]),
-      "status.podIP": text(statusOf(pod)["podIP"]),
-      "status.nominatedNodeName": text(statusOf(pod)["nominatedNodeName"]),
-    }),
+    selectableFields: {
+      "spec.nodeName": (pod) => text(specOf(pod)["nodeName"]),
+      "spec.restartPolicy": (pod) => text(specOf(pod)["restartPolicy"]),
+      "spec.schedulerName": (pod) => text(specOf(pod)["schedulerName"]),
+      "spec.serviceAccountName": (pod) => text(specOf(pod)["serviceAccountName"]),
+      "spec.hostNetwork": (pod) => text(specOf(pod)["hostNetwork"] ?? false),
+      "status.phase": (pod) => text(statusOf(pod)["phase"]),
+      "status.podIP": (pod) => text(statusOf(pod)["podIP"]),
+      "status.nominatedNodeName": (pod) => text(statusOf(pod)["nominatedNodeName"]),
+    },
   },
   "/Secret": {
     defaults: secretDefaults,
     validateUpdate: secretTypeUnchanged,
-    selectableFields: (secret) => ({ type: text(secret["type"]) }),
+    selectableFields: { type: (secret) => text(secret["type"]) },
   },
   "/ConfigMap": { validateUpdate: dataUnchanged },
   "/PersistentVolumeClaim": { initialStatus: () => ({ phase: "Pending" }) },
@@ -265,13 +265,13 @@ const rulesByKind: Readonly<Record<string, Strategy>> = {
   "/Node": {
     // Whoever registers a node says at once what it has.
     initialStatus: (_, given) => given,
-    selectableFields: (node) => ({
-      "spec.unschedulable": text(specOf(node)["unschedulable"] ?? false),
-    }),
+    selectableFields: {
+      "spec.unschedulable": (node) => text(specOf(node)["unschedulable"] ?? false),
+    },
   },
   "/Namespace": {
     whenMarked: namespaceMarked,
-    selectableFields: (namespace) => ({ "status.phase": text(statusOf(namespace)["phase"]) }),
+    selectableFields: { "status.phase": (namespace) => text(statusOf(namespace)["phase"]) },
   },
   "/Event": { selectableFields: eventFields("involvedObject", "source") },
   "events.k8s.io/Event": { selectableFields: eventFields("regarding", "deprecatedSource") },
@@ -289,31 +289,32 @@ const rulesByKind: Readonly<Record<string, Strategy>> = {
   "scheduling.k8s.io/PriorityClass": priorityClassStrategy,
   "batch/Job": {
     validate: notNegative,
-    selectableFields: (job) => ({ "status.successful": text(statusOf(job)["succeeded"] ?? 0) }),
+    selectableFields: { "status.successful": (job) => text(statusOf(job)["succeeded"] ?? 0) },
   },
 };
 
-function eventFields(
-  about: string,
-  source: string,
-): (event: KubeObject) => Readonly<Record<string, string>> {
-  return (event) => {
-    const subject = (event[about] ?? {}) as Fields;
-    const names = [
-      "kind",
-      "namespace",
-      "name",
-      "uid",
-      "apiVersion",
-      "resourceVersion",
-      "fieldPath",
-    ];
-    return {
-      ...Object.fromEntries(names.map((name) => [`${about}.${name}`, text(subject[name])])),
-      reason: text(event["reason"]),
-      reportingComponent: text(event["reportingComponent"] ?? event["reportingController"]),
-      source: text((event[source] as Fields | undefined)?.["component"]),
-      type: text(event["type"]),
-    };
+function eventFields(about: string, source: string): NonNullable<Strategy["selectableFields"]> {
+  const of =
+    (field: string) =>
+    (owner: unknown): string =>
+      text((owner as Fields | undefined)?.[field]);
+  const subject = [
+    "kind",
+    "namespace",
+    "name",
+    "uid",
+    "apiVersion",
+    "resourceVersion",
+    "fieldPath",
+  ];
+  return {
+    ...Object.fromEntries(
+      subject.map((name) => [`${about}.${name}`, (event: KubeObject) => of(name)(event[about])]),
+    ),
+    reason: of("reason"),
+    type: of("type"),
+    reportingComponent: (event) =>
+      text(event["reportingComponent"] ?? event["reportingController"]),
+    source: (event) => of("component")(event[source]),
   };
 }

@@ -53,7 +53,7 @@ export interface Strategy {
   /** What may not change. */
   readonly validateUpdate?: (object: KubeObject, old: KubeObject) => readonly StatusCause[];
   /** Fields that a field selector may ask for, beside metadata.name and metadata.namespace. */
-  readonly selectableFields?: (object: KubeObject) => Readonly<Record<string, string>>;
+  readonly selectableFields?: Readonly<Record<string, (object: KubeObject) => string>>;
   /** The status that a new object has; without it none. @param given what the client sent as status */
   readonly initialStatus?: (object: KubeObject, given: unknown) => unknown;
   /** How long a deletion gives whoever runs the object; without it none. @param asked by the client */

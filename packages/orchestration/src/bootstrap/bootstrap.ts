@@ -3,7 +3,7 @@ import { type Kind, kinds } from "../api/kinds.ts";
 import type { KubeObject } from "../api/object.ts";
 import { type Client, createIfMissing, isReason } from "../client/client.ts";
 import { shipDefinitions } from "../crd/shipped.ts";
-import { defaultClusterRoleBindings, defaultClusterRoles } from "./default-policy.ts";
+import { bringDefaultRoles } from "./default-roles.ts";
 
 const namespaces = ["default", "kube-system", "kube-public", "kube-node-lease", "warrener-system"];
 
@@ -18,7 +18,7 @@ export interface OwnAddress {
   readonly port: number;
 }
 
-/** Makes what is missing; what is there stays as somebody has changed it. */
+/** Makes what is missing; what is there stays as somebody has changed it, but for what a default role lacks. */
 export async function bootstrap(client: Client): Promise<void> {
   await Promise.all(
     namespaces.map((name) =>
@@ -31,10 +31,7 @@ export async function bootstrap(client: Client): Promise<void> {
     ),
   );
   await Promise.all([
-    ...defaultClusterRoles.map((role) => createIfMissing(client, kinds.clusterRoles, role)),
-    ...defaultClusterRoleBindings.map((each) =>
-      createIfMissing(client, kinds.clusterRoleBindings, each),
-    ),
+    bringDefaultRoles(client),
     ...priorityClasses.map(({ name, value }) =>
       createIfMissing(client, kinds.priorityClasses, {
         apiVersion: "scheduling.k8s.io/v1",

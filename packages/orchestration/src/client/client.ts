@@ -131,16 +131,18 @@ export async function deleteIfThere(
   }
 }
 
-/** Creates an object unless one of its name is there. */
+/** Creates an object unless one of its name is there. @returns whether it was missing */
 export async function createIfMissing<T extends KubeObject>(
   client: Client,
   kind: Kind<T>,
   object: T,
-): Promise<void> {
+): Promise<boolean> {
   try {
     await client.create(kind, object);
+    return true;
   } catch (error) {
     if (!isReason(error, "AlreadyExists")) throw error;
+    return false;
   }
 }
 

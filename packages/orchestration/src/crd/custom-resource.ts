@@ -132,10 +132,12 @@ function strategyOf(schema: SchemaNode, version: CustomResourceDefinitionVersion
       );
       return rules(object, old).filter(({ message, field }) => !known.has(`${field} ${message}`));
     },
-    selectableFields: (object) =>
-      Object.fromEntries(
-        selectableFields.map(({ jsonPath }) => [jsonPath.slice(1), textAt(object, jsonPath)]),
-      ),
+    selectableFields: Object.fromEntries(
+      selectableFields.map(({ jsonPath }) => [
+        jsonPath.slice(1),
+        (object: KubeObject) => textAt(object, jsonPath),
+      ]),
+    ),
   };
 }
 

@@ -1,9 +1,10 @@
-// OpenAPI v3 documents, one per group and version, derived from Kubernetes' OpenAPI v2 document.
+// OpenAPI documents, derived from Kubernetes' OpenAPI v2 document: v3, one per group and version, and v2, one for all.
 import { createHash } from "node:crypto";
 import { openApiDocument } from "../api/built-in.ts";
 import type { Resource } from "../api/resource.ts";
 import { customOpenApi } from "./openapi-custom.ts";
 import type { ResourceTable } from "./registry/resource-table.ts";
+import type { OpenApiV2 } from "./wire/openapi-v2-protobuf.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -47,6 +48,23 @@ export class OpenApiDocuments {
     return document;
   }
 
+  /** `/openapi/v2`, for clients older than v3 (kubectl before 1.24): definitions, and of the operations the patches. */
+  version2(): OpenApiV2 {
+    const { all } = this.#resources;
+    const { schemas } = customOpenApi(all);
+    return {
+      swagger: "2.0",
+      info: { title: "Kubernetes", version: "v1.32.0" },
+      paths: Object.fromEntries(
+        all.map((resource) => [urlOf(resource), { patch: patchOf(resource) }]),
+      ),
+      definitions: {
+        ...openApiDocument().definitions,
+        ...(withReferences(schemas, componentPrefix, oldPrefix) as OpenApiV2["definitions"]),
+      },
+    };
+  }
+
   #paths(): ReadonlyMap<string, readonly Resource[]> {
     return Map.groupBy(this.#resources.all, pathOf);
   }
@@ -58,6 +76,19 @@ function hashOf(path: string, resources: readonly Resource[]): string {
   for (const { definition, schema, kind } of resources)
     if (definition === undefined) hash.update(`${kind} ${JSON.stringify(schema)}`);
   return hash.digest("hex").slice(0, 32).toUpperCase();
+}
+
+function urlOf(resource: Resource): string {
+  const scope = resource.namespaced ? "namespaces/{namespace}/" : "";
+  return `/${pathOf(resource)}/${scope}${resource.resource}/{name}`;
+}
+
+function patchOf({ group, version, kind }: Resource): OpenApiV2["paths"][string]["patch"] {
+  const names = ["dryRun", "fieldManager", "fieldValidation", "force"];
+  return {
+    parameters: names.map((name) => ({ name, in: "query", type: "string" })),
+    "x-kubernetes-group-version-kind": { group, version, kind },
+  };
 }
 
 function derive(path: string, resources: readonly Resource[]): Fields {
@@ -95,6 +126,7 @@ function derive(path: string, resources: readonly Resource[]): Fields {
 }
 
 const oldPrefix = "#/definitions/";
+const componentPrefix = "#/components/schemas/";
 const objectMeta = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 
 function referencesIn(value: unknown): string[] {
@@ -107,12 +139,16 @@ function referencesIn(value: unknown): string[] {
 }
 
 function withComponentReferences(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withComponentReferences);
+  return withReferences(value, oldPrefix, componentPrefix);
+}
+
+function withReferences(value: unknown, from: string, to: string): unknown {
+  if (Array.isArray(value)) return value.map((each) => withReferences(each, from, to));
   if (typeof value !== "object" || value === null) return value;
   const entries = Object.entries(value).map(([name, inner]) =>
     name === "$ref" && typeof inner === "string"
-      ? [name, inner.replace(oldPrefix, "#/components/schemas/")]
-      : [name, withComponentReferences(inner)],
+      ? [name, inner.replace(from, to)]
+      : [name, withReferences(inner, from, to)],
   );
   return Object.fromEntries(entries);
 }

@@ -62,6 +62,19 @@ test("a static pod that is written otherwise is replaced, and one that is not wr
   await gone;
 });
 
+test("a static pod that is written again while it ends is started again", async () => {
+  await using world = await NodeWorld.start();
+  world.agent.setStaticPods([written("sleep 60")]);
+  const before = await world.phase(name, "Running");
+  world.agent.setStaticPods([]);
+  world.agent.setStaticPods([written("sleep 60")]);
+  const after = await world.podUntil(
+    name,
+    (each) => each.status?.phase === "Running" && pidOf(each) !== pidOf(before),
+  );
+  assert.equal(containerOf(after)?.restartCount, 0);
+});
+
 function pidOf(pod: Pod): number {
   return Number(/^process:\/\/(\d+)-/.exec(containerOf(pod)?.containerID ?? "")?.[1]);
 }

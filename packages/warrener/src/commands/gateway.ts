@@ -3,7 +3,7 @@ import { Command, Option } from "commander";
 import { CliError } from "../errors.ts";
 import { createLog } from "../log.ts";
 import { portInUse } from "../ports.ts";
-import { isSupervised, portsBefore, serve } from "../process/service.ts";
+import { isSupervised, portsBefore, portsOf, serve } from "../process/service.ts";
 import { settings } from "../settings.ts";
 
 interface Options {
@@ -26,18 +26,20 @@ export const gatewayCommand = new Command("gateway")
   .action(async ({ port, data, brokerUrl }: Options) => {
     const { openAccess } = await import("@warrener/access");
     const { startGateway } = await import("@warrener/gateway");
-    await serve(async () => {
+    await serve(async (stopping) => {
       if (brokerUrl === undefined) {
         throw new CliError("the front door needs a broker", {
           remedy: "set WARRENER_BROKER_URL=amqp://user:password@host:5672/, or run warrener up",
         });
       }
+      const amqpUrl = new URL(brokerUrl);
+      if (isSupervised) amqpUrl.port = String((await portsOf("broker", stopping))["amqp"]);
       const access = await openAccess({ dataDir: data, shard: "gateway" });
       try {
         const gateway = await startGateway({
           dataDir: data,
           access,
-          amqpUrl: brokerUrl,
+          amqpUrl: amqpUrl.href,
           port: port || (portsBefore()["http"] ?? 0),
           log: createLog("gateway"),
         });

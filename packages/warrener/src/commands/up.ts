@@ -10,8 +10,8 @@ import { DataFolder, type DevEnvironment } from "../data-folder.ts";
 import { CliError } from "../errors.ts";
 import { fileLog } from "../log.ts";
 import { portInUse } from "../ports.ts";
+import type { Ready } from "../process/report.ts";
 import { systemImages } from "../process/system-images.ts";
-import { SystemPods } from "../process/system-pods.ts";
 import { settings } from "../settings.ts";
 import { version } from "../version.ts";
 
@@ -95,7 +95,7 @@ async function openOrchestration(
   }
 }
 
-/** The broker first, since the front door needs it. */
+/** Side by side; the front door waits for the broker by itself. */
 async function startServices(
   options: Options,
   data: DataFolder,
@@ -104,18 +104,21 @@ async function startServices(
   signal: AbortSignal,
 ): Promise<{ environment: DevEnvironment; kubernetes: string }> {
   const { devToken, gatewayToken, workerToken } = tokens(access, data);
+  const { SystemPods } = await import("../process/system-pods.ts");
   const pods = new SystemPods(agent, client, data.folder("run"));
   const { brokerPort, metricsPort } = options;
   const dataDir = data.absolutePath;
   const ports = ["--port", String(brokerPort), "--metrics-port", String(metricsPort)];
-  const broker = await pods.start({ name: "broker", args: ["--data", dataDir, ...ports] }, signal);
-  const amqp = broker.ports["amqp"];
-  const brokerUrl = `amqp://gateway:${gatewayToken}@127.0.0.1:${amqp}/`;
+  const brokerUrl = `amqp://gateway:${gatewayToken}@127.0.0.1/`; // with the port that the broker reports
   data.writeSecrets("gateway.env", { WARRENER_BROKER_URL: brokerUrl });
-  const gateway = await pods.start(
-    { name: "gateway", args: ["--data", dataDir, "--port", String(options.port)] },
+  const [broker, gateway] = (await pods.start(
+    [
+      { name: "broker", args: ["--data", dataDir, ...ports] },
+      { name: "gateway", args: ["--data", dataDir, "--port", String(options.port)] },
+    ],
     signal,
-  );
+  )) as [Ready, Ready];
+  const amqp = broker.ports["amqp"];
   const WARRENER_URL = `http://127.0.0.1:${gateway.ports["http"]}`;
   data.writeSecrets("worker.env", {
     WARRENER_URL,

@@ -17,7 +17,6 @@ export class SystemPods {
   readonly #agent: NodeAgent;
   readonly #client: Client;
   readonly #folder: string;
-  readonly #pods: Pod[] = [];
 
   /** @param folder where services report */
   constructor(agent: NodeAgent, client: Client, folder: string) {
@@ -26,20 +25,38 @@ export class SystemPods {
     this.#folder = folder;
   }
 
-  /** @returns once the service is ready, or at once where one of an earlier life still runs @throws CliError when it cannot start */
-  async start(spec: ServiceSpec, signal: AbortSignal): Promise<Ready> {
-    const file = join(this.#folder, `${spec.name}.json`);
-    const before = readReport(file);
-    if (before?.kind !== "ready" || !isAlive(before.pid)) await removeReport(file);
-    this.#pods.push(podOf(spec, file));
-    this.#agent.setStaticPods(this.#pods);
-    const report = await this.#report(spec.name, file, signal);
+  /**
+   * Called once, with all of them: a static pod that is not named ends.
+   * @returns once all are ready, at once where those of an earlier life still run
+   * @throws CliError when one cannot start
+   */
+  async start(specs: readonly ServiceSpec[], signal: AbortSignal): Promise<readonly Ready[]> {
+    await Promise.all(
+      specs.map(async ({ name }) => {
+        const before = readReport(this.#fileOf(name));
+        if (before?.kind !== "ready" || !isAlive(before.pid))
+          await removeReport(this.#fileOf(name));
+      }),
+    );
+    this.#agent.setStaticPods(specs.map((spec) => podOf(spec, this.#fileOf(spec.name))));
+    // When one cannot start, nobody waits for the others.
+    const over = new AbortController();
+    const either = AbortSignal.any([signal, over.signal]);
+    try {
+      return await Promise.all(specs.map(({ name }) => this.#ready(name, either)));
+    } finally {
+      over.abort();
+    }
+  }
+
+  async #ready(name: string, signal: AbortSignal): Promise<Ready> {
+    const report = await this.#report(name, signal);
     if (report.kind === "ready") return report;
-    throw new CliError(report.message, { remedy: report.remedy ?? this.#logsOf(spec.name) });
+    throw new CliError(report.message, { remedy: report.remedy ?? this.#logsOf(name) });
   }
 
   /** What the service says of itself. @throws CliError when it ends again and again without a word */
-  async #report(name: string, file: string, signal: AbortSignal): Promise<Report> {
+  async #report(name: string, signal: AbortSignal): Promise<Report> {
     const silent = new AbortController();
     const restarts = { before: Number.POSITIVE_INFINITY };
     const look = ({ metadata, status }: Pod): void => {
@@ -59,10 +76,14 @@ export class SystemPods {
       { onEvent: ({ object }) => look(object), onEnd: () => undefined },
     );
     try {
-      return await awaitReport(file, AbortSignal.any([signal, silent.signal]));
+      return await awaitReport(this.#fileOf(name), AbortSignal.any([signal, silent.signal]));
     } finally {
       stopWatch();
     }
+  }
+
+  #fileOf(name: string): string {
+    return join(this.#folder, `${name}.json`);
   }
 
   #logsOf(name: string): string {

@@ -19,7 +19,11 @@ export async function connectAmqplib(url: string, name: string): Promise<Session
   });
   let cause: Error | undefined;
   connection.on("error", (error: Error) => (cause ??= error));
-  connection.on("close", () => ended.resolve(cause ?? new Error("the connection was closed")));
+  const closed = Promise.withResolvers<void>();
+  connection.on("close", () => {
+    ended.resolve(cause ?? new Error("the connection was closed"));
+    closed.resolve();
+  });
   try {
     const channel = await connection.createConfirmChannel();
     channel.on("error", (error: Error) => (cause ??= error));
@@ -28,7 +32,12 @@ export async function connectAmqplib(url: string, name: string): Promise<Session
       ended.resolve(cause ?? new Error("the channel was closed"));
       connection.close().catch(() => undefined);
     });
-    return new AmqplibSession(channel, ended.promise, () => connection.close());
+    return new AmqplibSession(channel, ended.promise, async () => {
+      // The channel first, and with it the connection: amqplib sends each channel's frames on their own, so that the
+      // connection's last word would overtake acknowledgements.
+      await channel.close().catch(() => undefined);
+      await closed.promise;
+    });
   } catch (error) {
     await connection.close().catch(() => undefined);
     throw asRefusal(error as Error);
@@ -131,9 +140,9 @@ class AmqplibSession implements Session {
   async close(): Promise<void> {
     if (!this.isOpen) return;
     this.isOpen = false;
-    // The broker answers in order, so this also waits until it has read what was acknowledged and requeued.
+    // The broker answers in order, so this also waits until it has read what was acknowledged and requeued before.
     // A peer that is gone never answers; then the heartbeat ends the wait.
-    await Promise.race([this.#close().catch(() => undefined), this.ended]);
+    await this.#close();
   }
 }
 

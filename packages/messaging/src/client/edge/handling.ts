@@ -32,6 +32,8 @@ export interface HandlerContext {
   readonly body: Buffer;
   /** Counts from 1. */
   readonly attempt: number;
+  /** Whether it was delivered before, to a consumer that did not acknowledge it and may have handled it. */
+  readonly redelivered: boolean;
   readonly queue: string;
   /** Aborts when the worker stops and its grace has run out. */
   readonly signal: AbortSignal;
@@ -197,7 +199,7 @@ export class Handling<T> {
     return outcomeOf(properties, { queue, worker, outcome, attempt, at, ...cause });
   }
 
-  #context({ body, properties }: Delivery, attempt: number): HandlerContext {
+  #context({ body, properties, redelivered }: Delivery, attempt: number): HandlerContext {
     const { queue, signal, publisher, clock, random } = this.#parts;
     const { messageId, headers } = properties;
     const traceparent = formatTraceparent(
@@ -224,6 +226,7 @@ export class Handling<T> {
       properties,
       body,
       attempt,
+      redelivered,
       queue,
       signal,
       traceparent,

@@ -45,7 +45,7 @@ export interface StartOptions {
   readonly url: string;
   /** Stops the worker gracefully. */
   readonly signal?: AbortSignal;
-  /** How long a stop waits for what is in hand. Default 30 s. */
+  /** How long a stop waits for what was delivered; the rest is given back then. Default 25 s, as a pod has 30 to end. */
   readonly graceMs?: number;
   /** How long sends of the handler wait for their confirm. Default 30 s. */
   readonly sendDeadlineMs?: number;
@@ -62,7 +62,7 @@ export interface RunningWorker extends AsyncDisposable {
   readonly counts: Counts;
   /** Settles when the worker has stopped. */
   readonly stopped: Promise<void>;
-  /** Takes nothing new, gives back what has not begun, and finishes what is in hand. */
+  /** Takes nothing new and finishes what was delivered, so that no message comes to another worker as redelivered. */
   stop(): Promise<void>;
 }
 
@@ -202,6 +202,7 @@ class Running<S extends StandardSchemaV1> implements RunningWorker {
     // Deliveries of the session before are the broker's again.
     this.#waiting = [];
     this.#reports = reports;
+    if (this.#stopping !== undefined) return;
     this.#consumer = await session.consume(
       queue,
       prefetch,
@@ -212,7 +213,7 @@ class Running<S extends StandardSchemaV1> implements RunningWorker {
   }
 
   #take(waiting: Waiting): void {
-    if (this.#stopping !== undefined) {
+    if (this.#cutOff.signal.aborted) {
       waiting.delivery.requeue();
       return;
     }
@@ -245,17 +246,19 @@ class Running<S extends StandardSchemaV1> implements RunningWorker {
 
   async #stop(): Promise<void> {
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    const given = this.#waiting;
-    this.#waiting = [];
-    const cancelled = this.#consumer?.cancel();
-    for (const { delivery } of given.toReversed()) delivery.requeue();
-    const cancelGrace = this.#clock.schedule(this.#options.graceMs ?? 30_000, () =>
-      this.#cutOff.abort(new Error("the worker stops")),
-    );
+    const { signal } = this.#cutOff;
     const { promise: cutOff, resolve } = Promise.withResolvers<void>();
-    this.#cutOff.signal.addEventListener("abort", () => resolve(), { once: true });
-    await cancelled;
-    await Promise.race([Promise.all(this.#inHand), cutOff]);
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    const cancelGrace = this.#clock.schedule(this.#options.graceMs ?? 25_000, () => {
+      const given = this.#waiting;
+      this.#waiting = [];
+      for (const { delivery } of given.toReversed()) delivery.requeue();
+      this.#cutOff.abort(new Error("the worker stops"));
+    });
+    // What was on its way is delivered before the broker's answer, and handled, too.
+    await Promise.race([this.#consumer?.cancel(), cutOff]);
+    while (this.#inHand.size > 0 && !signal.aborted)
+      await Promise.race([Promise.all(this.#inHand), cutOff]);
     cancelGrace();
     // A handler that heeds the signal ends now; what one still holds goes back to the broker with the connection.
     await new Promise((soon) => setImmediate(soon));

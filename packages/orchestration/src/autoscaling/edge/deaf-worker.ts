@@ -4,7 +4,7 @@ import type { Pod, PodCondition } from "../../api/types.generated.ts";
 import { change } from "../../client/client.ts";
 import { splitKey } from "../../client/informer.ts";
 import { timestamp } from "../../clock.ts";
-import { withCondition } from "../../controllers/conditions.ts";
+import { withCondition, withoutCondition } from "../../controllers/conditions.ts";
 import { PodControl, text } from "../../controllers/pods/pod-control.ts";
 import { isPodActive, podCondition } from "../../controllers/pods/pod-state.ts";
 import {
@@ -14,6 +14,7 @@ import {
   type Outcome,
   related,
 } from "../../controllers/runtime/controller.ts";
+import { restartRequested } from "../../node/core/restart-request.ts";
 import {
   type Deafness,
   durationMs,
@@ -94,7 +95,7 @@ export function deafWorkerController(
         : { requeueAfterMs: progress.deafAtMs - nowMs };
     const waitMs = state.restartedAtMs + timeoutMs - nowMs;
     if (waitMs > 0) return { requeueAfterMs: waitMs };
-    const [first] = deaf.toSorted((a, b) => startOf(a) - startOf(b));
+    const [first] = deaf.toSorted((a, b) => startOf(a) - startOf(b) || compareNames(a, b));
     if (first !== undefined) {
       await restart(first, queue, progress);
       state.restartedAtMs = nowMs;
@@ -138,22 +139,41 @@ export function deafWorkerController(
       recorder.event(pod, "Warning", "ConsumerDeaf", condition.message ?? "");
   }
 
+  /** The node starts its containers anew; a pod whose node has not done so since it was last asked is replaced. */
   async function restart(pod: Pod, queue: string, progress: Deafness): Promise<void> {
     const message = sentence(queue, progress);
-    recorder.event(pod, "Warning", "Killing", `Restarting the pod: ${message}`);
-    const disruption = {
-      type: "DisruptionTarget",
-      status: "True",
-      reason: "ConsumerDeaf",
-      message,
-    };
-    await setCondition(pod, disruption, timestamp(clock.nowMs()));
-    await podControl.delete(pod, pod);
+    const now = timestamp(clock.nowMs());
+    const asked = podCondition(pod, restartRequested)?.lastTransitionTime;
+    const isUnheard = asked !== undefined && startOf(pod) < Date.parse(asked);
+    const mark = { status: "True", reason: "ConsumerDeaf", message };
+    recorder.event(
+      pod,
+      "Warning",
+      "Killing",
+      `${isUnheard ? "Replacing" : "Restarting"} the pod: ${message}`,
+    );
+    await changeConditions(pod, (conditions) =>
+      isUnheard
+        ? withCondition(conditions, { type: "DisruptionTarget", ...mark }, now)
+        : withCondition(
+            withoutCondition(conditions, restartRequested), // each request has a time of its own
+            { type: restartRequested, ...mark },
+            now,
+          ),
+    );
+    if (isUnheard) await podControl.delete(pod, pod);
   }
 
   async function setCondition(pod: Pod, condition: PodCondition, now: string): Promise<void> {
+    await changeConditions(pod, (conditions) => withCondition(conditions, condition, now));
+  }
+
+  async function changeConditions(
+    pod: Pod,
+    changed: (conditions: readonly PodCondition[] | undefined) => readonly PodCondition[],
+  ): Promise<void> {
     await change(client, kinds.pods, pod, { status: true }, (current) => {
-      const conditions = withCondition(current.status?.conditions, condition, now);
+      const conditions = changed(current.status?.conditions);
       if (conditions === current.status?.conditions) return current;
       return { ...current, status: { ...current.status, conditions } };
     });
@@ -201,7 +221,12 @@ function suspects(
     .filter(({ unacked }) => unacked > 0)
     .flatMap((consumer) => podOf(consumer, workers) ?? []);
   const blamed = holding.length === 0 ? workers : workers.filter((pod) => holding.includes(pod));
-  return blamed.filter((pod) => startOf(pod) <= startedMs);
+  return blamed.filter((pod) => startOf(pod) <= startedMs && !isWaiting(pod));
+}
+
+/** Nothing of it runs, so it holds no consumer: it waits until it may start again. */
+function isWaiting({ status }: Pod): boolean {
+  return status?.containerStatuses?.every(({ state }) => state?.waiting !== undefined) ?? false;
 }
 
 function sentence(queue: string, { sinceMs, waiting }: Deafness): string {
@@ -209,6 +234,15 @@ function sentence(queue: string, { sinceMs, waiting }: Deafness): string {
   return `no acknowledgement in queue ${queue} since ${timestamp(sinceMs)} while ${messages}`;
 }
 
+function compareNames(a: Pod, b: Pod): number {
+  return (a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1;
+}
+
+/** When what runs in it now began. */
 function startOf({ status, metadata }: Pod): number {
-  return Date.parse(status?.startTime ?? metadata.creationTimestamp ?? "");
+  const started = [
+    status?.startTime ?? metadata.creationTimestamp,
+    ...(status?.containerStatuses ?? []).map(({ state }) => state?.running?.startedAt),
+  ];
+  return Math.max(...started.flatMap((time) => (time === undefined ? [] : [Date.parse(time)])));
 }

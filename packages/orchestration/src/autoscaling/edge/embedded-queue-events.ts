@@ -1,5 +1,5 @@
 // Hears from the embedded broker of each change of a queue (its `/queues/events`), so that nobody need ask.
-import { get, type IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Clock } from "../../clock.ts";
 import {
   emptyQueue,
@@ -9,6 +9,9 @@ import {
   type QueueListener,
   type QueueRef,
 } from "../queue-events.ts";
+
+// As a module node:http would load more than is wanted; see node/edge/probes.ts.
+const { get } = process.getBuiltinModule("node:http");
 
 /** How long to wait before a stream that has ended is asked for again. */
 const reconnectMs = 500;

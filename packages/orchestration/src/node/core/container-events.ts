@@ -79,7 +79,12 @@ function ended(
 ): ContainerMemory {
   const { startedAtMs = termination.finishedAtMs, finishedAtMs } = termination;
   const failures = failuresAfter(backoff, memory.failures, finishedAtMs - startedAtMs);
-  return { ...withoutRefusal(memory), failures, run: { kind: "terminated", termination } };
+  const verdict = memory.run.kind === "running" ? memory.run.stopping?.verdict : undefined;
+  return {
+    ...withoutRefusal(memory),
+    failures,
+    run: { kind: "terminated", termination: { ...termination, ...verdict } },
+  };
 }
 
 /** A hook that failed ends the container; its restart policy decides what then (core/v1 Lifecycle). */

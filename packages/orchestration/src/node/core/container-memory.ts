@@ -5,7 +5,7 @@ import type { ProbeKind, ProbeStates } from "./probe-state.ts";
 export interface Termination {
   readonly exitCode: number;
   readonly signal?: number;
-  /** Completed, Error, OOMKilled, StartError, ContainerStatusUnknown. */
+  /** Completed, Error, OOMKilled, StartError, ContainerStatusUnknown, or what a restart was asked for. */
   readonly reason: string;
   readonly message?: string;
   /** Last line that it wrote. */
@@ -27,7 +27,9 @@ export interface Running {
 }
 
 export interface Stopping {
-  readonly why: "pod" | "image" | "postStart" | "startup" | "liveness";
+  readonly why: "pod" | "image" | "postStart" | "startup" | "liveness" | "asked";
+  /** What its status will say of the end, in place of what the exit code says. */
+  readonly verdict?: { readonly reason: string; readonly message: string };
   /** SIGKILL then. */
   readonly deadlineMs: number;
   /** `ready`: SIGTERM is next. */

@@ -3,6 +3,7 @@ import type { Container } from "../../api/types.generated.ts";
 import type { ContainerMemory, Running, Stopping } from "./container-memory.ts";
 import { activeProbes, asked, type ProbeKind, probeOf } from "./probe-state.ts";
 import { type BackoffRule, backoffMs } from "./restart-backoff.ts";
+import type { RestartRequest } from "./restart-request.ts";
 
 /** `keep`: leave it as it is, running or not. */
 export type Wish = "run" | "keep" | "stop";
@@ -24,6 +25,8 @@ export interface ContainerContext {
   readonly podDeadlineMs: number | undefined;
   /** Seconds that a container gets when it alone is stopped. */
   readonly graceSeconds: number;
+  /** Somebody asked for new instances of the pod's containers. */
+  readonly restart?: RestartRequest | undefined;
   readonly nowMs: number;
 }
 
@@ -107,6 +110,7 @@ function decideRunning(
 function reasonToStop(run: Running, context: ContainerContext): Stopping["why"] | undefined {
   if (context.wish === "stop") return "pod";
   if (run.image !== (context.container.image ?? "")) return "image";
+  if (context.restart !== undefined && run.startedAtMs < context.restart.atMs) return "asked";
   if (run.probes.startup?.verdict === "failure") return "startup";
   return run.probes.liveness?.verdict === "failure" ? "liveness" : undefined;
 }
@@ -125,7 +129,13 @@ function beginStop(
       ? context.podDeadlineMs
       : nowMs + graceSeconds * 1000;
   const hasHook = container.lifecycle?.preStop !== undefined && deadlineMs > nowMs;
-  const stopping: Stopping = { why, deadlineMs, step: hasHook ? "preStop" : "ready" };
+  const verdict = why === "asked" ? context.restart : undefined;
+  const stopping: Stopping = {
+    why,
+    ...(verdict && { verdict: { reason: verdict.reason, message: verdict.message } }),
+    deadlineMs,
+    step: hasHook ? "preStop" : "ready",
+  };
   const killing = { kind: "killing", why } as const;
   if (!hasHook) return terminate(memory, run, stopping, nowMs, [killing]);
   return {

@@ -22,6 +22,7 @@ import {
   defaultBackoff,
   staticPodBackoff,
 } from "./restart-backoff.ts";
+import { restartRequestOf } from "./restart-request.ts";
 
 export interface PodState {
   readonly containers: Readonly<Record<string, ContainerMemory>>;
@@ -223,6 +224,7 @@ function contextOf(
     podDeadlineMs:
       stoppingSinceMs === undefined ? undefined : stoppingSinceMs + graceSeconds(pod, state) * 1000,
     graceSeconds: pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds,
+    restart: pod.spec.containers.includes(container) ? restartRequestOf(pod) : undefined,
     nowMs,
   };
 }

@@ -197,6 +197,7 @@ export class ContainerRunner {
     const { name } = this.#options.container;
     if (why === "liveness" || why === "startup")
       return `Container ${name} failed ${why} probe, will be restarted`;
+    if (why === "asked") return `Container ${name} will be restarted, as was asked for`;
     if (why === "image") return `Container ${name} definition changed, will be restarted`;
     return why === "postStart"
       ? `FailedPostStartHook of container ${name}`

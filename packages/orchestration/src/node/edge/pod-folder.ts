@@ -1,8 +1,9 @@
 // Where a pod's things lie on disk, and what is remembered of it for the next agent.
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Pod } from "../../api/types.generated.ts";
 import type { PodState } from "../core/pod-state.ts";
+import { RecordFile, readRecord } from "./record-file.ts";
 
 /** What an agent must know to go on with a pod that another one began. */
 export interface PodRecord {
@@ -10,6 +11,8 @@ export interface PodRecord {
   readonly state: PodState;
   readonly podIp: string | undefined;
 }
+
+const recordName = "pod.jsonl";
 
 export interface NodeFolder {
   readonly pods: string;
@@ -32,12 +35,13 @@ export class PodFolder {
   readonly logs: string;
   /** Why the newest record is not on disk. */
   trouble: string | undefined;
-  #written = "";
+  readonly #record: RecordFile;
 
   constructor(node: NodeFolder, { metadata }: Pod) {
     const { namespace = "", name = "", uid = "" } = metadata;
     this.path = join(node.pods, uid);
     this.logs = join(node.logs, `${namespace}_${name}_${uid}`);
+    this.#record = new RecordFile(join(this.path, recordName));
   }
 
   volume(name: string): string {
@@ -74,22 +78,13 @@ export class PodFolder {
 
   /** Writes it down if it has changed; a crash leaves the old record or the new one. @returns whether it is on disk */
   write(record: PodRecord): boolean {
-    const text = JSON.stringify(record);
     try {
-      if (text !== this.#written) this.#replace(text);
-      this.#written = text;
+      this.#record.write(record);
       this.trouble = undefined;
     } catch (error) {
       this.trouble = `the node cannot write to its folder: ${String(error)}`;
     }
     return this.trouble === undefined;
-  }
-
-  #replace(text: string): void {
-    mkdirSync(this.path, { recursive: true });
-    const path = join(this.path, "pod.json");
-    writeFileSync(`${path}.new`, text, { mode: 0o600 });
-    renameSync(`${path}.new`, path);
   }
 
   remove(): void {
@@ -101,8 +96,7 @@ export class PodFolder {
 export function readPodRecords(node: NodeFolder): ReadonlyMap<string, PodRecord> {
   const records = readdirSync(node.pods).flatMap((uid) => {
     try {
-      const text = readFileSync(join(node.pods, uid, "pod.json"), "utf8");
-      return [[uid, JSON.parse(text) as PodRecord] as const];
+      return [[uid, readRecord(join(node.pods, uid, recordName)) as PodRecord] as const];
     } catch {
       rmSync(join(node.pods, uid), { recursive: true, force: true });
       return [];

@@ -133,11 +133,20 @@ export class PodWorkers {
           ? there
           : undefined;
       },
-      onFinished: ({ uid }) => this.#workers.delete(uid),
+      onFinished: ({ uid }) => this.#finished(uid),
     });
     this.#workers.set(worker.uid, worker);
     worker.start();
     return worker;
+  }
+
+  #finished(uid: string): void {
+    this.#workers.delete(uid);
+    // Written again while it was ending.
+    const again = this.#static?.get(uid);
+    if (again === undefined) return;
+    this.#add(again, undefined);
+    this.#mirrors.sync(again);
   }
 
   #inApi({ metadata }: Pod): Pod | undefined {

@@ -26,6 +26,13 @@ export type Answer =
       readonly etag?: string;
     }
   | {
+      readonly kind: "octets";
+      readonly code: number;
+      readonly octets: Uint8Array;
+      readonly contentType: string;
+      readonly etag?: string;
+    }
+  | {
       readonly kind: "stream";
       readonly contentType: string;
       /** @param signal aborts when the client is gone, or the server stops */

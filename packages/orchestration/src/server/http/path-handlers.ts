@@ -12,6 +12,11 @@ import {
 } from "../discovery.ts";
 import type { OpenApiDocuments } from "../openapi.ts";
 import type { ResourceTable } from "../registry/resource-table.ts";
+import {
+  openApiV2Accepted,
+  openApiV2Protobuf,
+  openApiV2Type,
+} from "../wire/openapi-v2-protobuf.ts";
 import { type Answer, json, text } from "./answer.ts";
 import { type ApiRequest, header } from "./api-request.ts";
 import { wantsAggregatedDiscovery } from "./negotiation.ts";
@@ -55,6 +60,8 @@ export async function handlePath(context: PathContext, request: ApiRequest): Pro
       return health(context, path.slice(1), request);
     case "/openapi/v3":
       return json(context.openApi.index());
+    case "/openapi/v2":
+      return version2(context.openApi, request);
     case "/.well-known/openid-configuration":
       return json({
         issuer,
@@ -105,6 +112,13 @@ function schema(openApi: OpenApiDocuments, path: string): Answer {
   return { kind: "text", code: 200, text: document, contentType: "application/json" };
 }
 
+function version2(openApi: OpenApiDocuments, request: ApiRequest): Answer {
+  const document = openApi.version2();
+  if (header(request, "accept")?.includes(openApiV2Accepted) !== true) return json(document);
+  const octets = openApiV2Protobuf(document);
+  return { kind: "octets", code: 200, octets, contentType: openApiV2Type };
+}
+
 function notServed(): StatusError {
   return new StatusError("NotFound", "the server could not find the requested resource", {});
 }
@@ -139,6 +153,7 @@ function pathsOf({ resources }: PathContext): string[] {
     ...versions,
     "/healthz",
     "/livez",
+    "/openapi/v2",
     "/openapi/v3",
     "/readyz",
     "/version",

@@ -26,8 +26,7 @@ export async function respond(
       return;
     }
   }
-  const isJson = answer.kind === "json";
-  const body = Buffer.from(isJson ? JSON.stringify(answer.value) : answer.text);
+  const body = octetsOf(answer);
   response.setHeader("Content-Type", answer.contentType ?? "application/json");
   response.setHeader("Cache-Control", "no-cache, private");
   const accepts = /\bgzip\b/.test(request.headers["accept-encoding"]?.toString() ?? "");
@@ -39,6 +38,11 @@ export async function respond(
   response
     .writeHead(code, { "Content-Encoding": "gzip", "Content-Length": compressed.length })
     .end(compressed);
+}
+
+function octetsOf(answer: Exclude<Answer, { kind: "stream" }>): Buffer {
+  if (answer.kind === "octets") return Buffer.from(answer.octets);
+  return Buffer.from(answer.kind === "json" ? JSON.stringify(answer.value) : answer.text);
 }
 
 async function stream(

@@ -1,6 +1,6 @@
 // What a `fieldSelector` query asks for: `spec.nodeName=a,status.phase!=Running` (Kubernetes "Field Selectors").
 import type { KubeObject } from "../../api/object.ts";
-import type { Resource } from "../../api/resource.ts";
+import type { Resource, Strategy } from "../../api/resource.ts";
 import { StatusError } from "../../api/status.ts";
 
 interface FieldRequirement {
@@ -22,20 +22,20 @@ export function parseFieldSelector(
 ): (object: KubeObject) => boolean {
   const requirements = requirementsOf(text ?? "");
   if (requirements.length === 0) return () => true;
-  const fieldsOf = (object: KubeObject): Readonly<Record<string, string>> => ({
-    "metadata.name": object.metadata.name ?? "",
-    "metadata.namespace": object.metadata.namespace ?? "",
-    ...resource.strategy.selectableFields?.(object),
+  const known = new Map(Object.entries({ ...everywhere, ...resource.strategy.selectableFields }));
+  const checks = requirements.map(({ field, isEqual, value }) => {
+    const fieldOf = known.get(field);
+    if (fieldOf === undefined) throw refused(`field label not supported: ${field}`);
+    return (object: KubeObject) => (fieldOf(object) === value) === isEqual;
   });
-  const known = fieldsOf({ apiVersion: "", kind: "", metadata: {} });
-  for (const { field } of requirements) {
-    if (!Object.hasOwn(known, field)) throw refused(`field label not supported: ${field}`);
-  }
-  return (object) => {
-    const fields = fieldsOf(object);
-    return requirements.every(({ field, isEqual, value }) => (fields[field] === value) === isEqual);
-  };
+  return (object) => checks.every((check) => check(object));
 }
+
+/** What may be asked for of every kind. */
+const everywhere: NonNullable<Strategy["selectableFields"]> = {
+  "metadata.name": ({ metadata }) => metadata.name ?? "",
+  "metadata.namespace": ({ metadata }) => metadata.namespace ?? "",
+};
 
 function requirementsOf(text: string): readonly FieldRequirement[] {
   // A backslash takes the next character with it, so an escaped comma separates nothing.

@@ -183,3 +183,27 @@ test("what comes late from an earlier instance changes nothing", () => {
   it.happens({ restartCount: 0, kind: "probed", probe: "liveness", ok: false });
   assert.equal(it.memory, before);
 });
+
+test("a restart that is asked for ends what started before, and its end says why", () => {
+  const it = new Driven();
+  it.look();
+  it.happens({ kind: "started", containerId: "c", startedAtMs: 1000 });
+  const restart = { atMs: 5000, reason: "ConsumerDeaf", message: "nothing is acknowledged" };
+  assert.deepEqual(it.look({ restart }), ["killing", "SIGTERM"]);
+  it.happens({
+    kind: "ended",
+    termination: { exitCode: 143, reason: "Error", finishedAtMs: 6000 },
+  });
+  const { run } = it.memory;
+  assert.ok(run.kind === "terminated");
+  assert.equal(run.termination.reason, "ConsumerDeaf");
+  assert.equal(run.termination.message, "nothing is acknowledged");
+});
+
+test("what started after a restart was asked for goes on", () => {
+  const it = new Driven();
+  it.look();
+  it.happens({ kind: "started", containerId: "c", startedAtMs: 5000 });
+  const restart = { atMs: 5000, reason: "ConsumerDeaf", message: "" };
+  assert.deepEqual(it.look({ restart }), []);
+});

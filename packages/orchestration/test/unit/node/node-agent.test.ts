@@ -155,15 +155,16 @@ test("a pod whose record cannot be written starts nothing and says why, until it
   hollow(async ({ clock, runtime, world }) => {
     await world.run("loop", [{}]);
     const pod = await world.phase("loop", "Running");
-    const blocked = join(world.directory, "pods", pod.metadata.uid ?? "", "pod.json.new");
-    await symlink("/dev/full", blocked);
+    const record = join(world.directory, "pods", pod.metadata.uid ?? "", "pod.jsonl");
+    await rm(record);
+    for (const blocked of [record, `${record}.new`]) await symlink("/dev/full", blocked);
     runtime.end(keyOf(pod), 1);
     const stuck = await world.podUntil("loop", ({ status }) => status?.reason !== undefined);
     assert.equal(stuck.status?.reason, "NodeWriteFailed");
     assert.match(stuck.status?.message ?? "", /ENOSPC/);
     await clock.advance(1000);
     assert.equal(runtime.running.size, 0);
-    await rm(blocked);
+    await rm(`${record}.new`);
     await clock.advance(1000);
     const after = await world.podUntil("loop", (each) => containerOf(each)?.restartCount === 1);
     assert.equal(after.status?.reason, undefined);
