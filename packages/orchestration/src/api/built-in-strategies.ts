@@ -272,6 +272,11 @@ const rulesByKind: Readonly<Record<string, Strategy>> = {
   "apps/DaemonSet": workload,
   "apps/StatefulSet": workload,
   "apiextensions.k8s.io/CustomResourceDefinition": { validate: definitionCauses },
+  "certificates.k8s.io/CertificateSigningRequest": {
+    validateUpdate: (object, old) =>
+      isDeepStrictEqual(specOf(object), specOf(old)) ? [] : [unchangeable("spec")],
+    selectableFields: (request) => ({ "spec.signerName": text(specOf(request)["signerName"]) }),
+  },
   "batch/Job": {
     validate: notNegative,
     selectableFields: (job) => ({ "status.successful": text(statusOf(job)["succeeded"] ?? 0) }),

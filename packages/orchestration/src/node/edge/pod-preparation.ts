@@ -1,9 +1,8 @@
 // What a pod needs before its containers start: an address, what it refers to, its volumes; and that volumes stay up to date.
 import type { Pod } from "../../api/types.generated.ts";
-import { envReferences } from "../core/env.ts";
 import { limitsRemark } from "../core/limits-remark.ts";
+import { podReferences } from "../core/pod-references.ts";
 import { containersOf } from "../core/pod-state.ts";
-import { volumeReferences } from "../core/volume-files.ts";
 import type { PodFolder } from "./pod-folder.ts";
 import type { ContainerRuntime } from "./runtime.ts";
 import { makeVolumes, tokenRenewalMs } from "./volumes.ts";
@@ -50,11 +49,7 @@ export class PodPreparation {
     const { namespace = "", uid = "" } = pod.metadata;
     try {
       this.podIp = pod.spec.hostNetwork === true ? hostIp : addresses.take(uid);
-      const referred = [
-        ...(pod.spec.volumes ?? []).flatMap(volumeReferences),
-        ...containersOf(pod).flatMap(envReferences),
-      ];
-      const all = referred.map((each) => ({ ...each, namespace }));
+      const all = podReferences(pod).map((each) => ({ ...each, namespace }));
       await references.hold(this.#folder.path, all, this.#onChange);
       if (this.#isStopped) {
         references.release(this.#folder.path);
