@@ -10,7 +10,7 @@ import { DataFolder, type DevEnvironment } from "../data-folder.ts";
 import { CliError } from "../errors.ts";
 import { fileLog } from "../log.ts";
 import { portInUse } from "../ports.ts";
-import { systemImages } from "../process/system-images.ts";
+import { systemImages, workerSecrets } from "../process/system-images.ts";
 import { SystemPods } from "../process/system-pods.ts";
 import { settings } from "../settings.ts";
 import { version } from "../version.ts";
@@ -41,7 +41,7 @@ async function run(options: Options): Promise<void> {
   if (options.demo && !existsSync(demoProgram))
     throw new CliError("the demo is not in this installation", { remedy: "warrener up --no-demo" });
   const data = new DataFolder(options.data);
-  using claim = data.claim();
+  using claim = data.claim(`warrener status --data ${data.path}, or another folder: --data DIR`);
   void claim;
   const stopping = new AbortController();
   const stopped = once(stopping.signal, "abort");
@@ -117,7 +117,7 @@ async function startServices(
     signal,
   );
   const WARRENER_URL = `http://127.0.0.1:${gateway.ports["http"]}`;
-  data.writeSecrets("worker.env", {
+  data.writeSecrets(workerSecrets, {
     WARRENER_URL,
     WARRENER_TOKEN: workerToken,
     AMQP_URL: `amqp://worker:${workerToken}@127.0.0.1:${amqp}/`,
@@ -155,7 +155,7 @@ function tokens(
       "worker",
       passwordIn(data.secret("gateway.env", "WARRENER_BROKER_URL")),
     ),
-    workerToken: tokenOf("worker", "worker", data.secret("worker.env", "WARRENER_TOKEN")),
+    workerToken: tokenOf("worker", "worker", data.secret(workerSecrets, "WARRENER_TOKEN")),
   };
 }
 
