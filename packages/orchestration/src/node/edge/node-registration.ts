@@ -52,13 +52,18 @@ export class NodeRegistration {
     this.#nodes = new Informer(client, kinds.nodes, clock, { fieldSelector });
   }
 
-  /** Resolves when the node is registered. */
+  /** Resolves when the node is registered. Rejects, and is over, when the server refuses it. */
   async start(): Promise<void> {
     await this.#nodes.start();
     this.#nodes.onChange(({ object }) => {
       if (object === undefined) this.node = undefined;
     });
-    await this.#beat();
+    try {
+      await this.#beat();
+    } catch (error) {
+      this.stop();
+      throw error;
+    }
     this.#again();
   }
 
