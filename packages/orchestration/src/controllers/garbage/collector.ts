@@ -234,7 +234,7 @@ export class GarbageCollector {
   ): Promise<KubeObject | undefined> {
     try {
       const where = resource.namespaced ? namespace : undefined;
-      const object = await this.#options.client.get(resource as Kind, where, name);
+      const object = await this.#options.client.get(resource, where, name);
       return object.metadata.uid === uid ? object : undefined;
     } catch (error) {
       if (isReason(error, "NotFound")) return undefined;
