@@ -146,6 +146,21 @@ describe("a node that joins by warrener node", { skip: why }, () => {
     assert.match(await kubectl.ok("top nodes --no-headers"), /^east /m);
   });
 
+  test("gives workers what they need to reach broker and front door", async () => {
+    const names = `["AMQP_URL", "WARRENER_URL", "WARRENER_TOKEN"]`;
+    const container = {
+      name: "main",
+      image: "warrener/worker",
+      args: ["-e", `console.log(...${names}.filter((name) => name in process.env))`],
+    };
+    const spec = { nodeName: "east", restartPolicy: "Never", containers: [container] };
+    const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "worker" }, spec };
+    await kubectl.ok("apply -f -", JSON.stringify(pod));
+    await kubectl.ok("wait --for=jsonpath={.status.phase}=Succeeded pod/worker --timeout=20s");
+    assert.equal(await kubectl.ok("logs worker"), "AMQP_URL WARRENER_URL WARRENER_TOKEN\n");
+    await kubectl.ok("delete pod worker");
+  });
+
   test("is drained: its pods go elsewhere, and come again when it is uncordoned", async () => {
     await kubectl.ok("drain east --ignore-daemonsets --timeout=30s");
     await rolledOut();
