@@ -41,6 +41,7 @@ const roots = [
   "authorization.v1.SelfSubjectRulesReview",
   "authentication.v1.TokenRequest",
   "authentication.v1.TokenReview",
+  "certificates.v1.CertificateSigningRequest",
   "admissionregistration.v1.ValidatingAdmissionPolicy",
   "admissionregistration.v1.ValidatingAdmissionPolicyBinding",
   "admissionregistration.v1.MutatingWebhookConfiguration",

@@ -12,19 +12,24 @@ import { eventRecorder } from "./client/event-recorder.ts";
 import { inProcessClient } from "./client/in-process-client.ts";
 import { Informers } from "./client/informer.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import { certificateController } from "./controllers/certificates/controller.ts";
 import {
   defaultNodeLifecycleProfile,
   type NodeLifecycleProfile,
 } from "./controllers/node-lifecycle/profiles.ts";
-import type { ControllerContext } from "./controllers/runtime/controller.ts";
+import type { Controller, ControllerContext } from "./controllers/runtime/controller.ts";
 import { ControllerManager } from "./controllers/runtime/controller-manager.ts";
 import { customResourceDefinitionController, serveStoredDefinitions } from "./crd/controller.ts";
 import type { Log } from "./log.ts";
+import type { NodeStreams } from "./node/node-streams.ts";
 import { kubeconfig } from "./pki/kubeconfig.ts";
 import { openPki, type Pki } from "./pki/pki-folder.ts";
+import { certificateRequestAdmission } from "./server/admission/certificate-request.ts";
 import { defaultTolerationsAdmission } from "./server/admission/default-tolerations.ts";
 import { escalationAdmission } from "./server/admission/escalation.ts";
 import { limitRangerAdmission } from "./server/admission/limit-ranger.ts";
+import { nodePodCidrAdmission } from "./server/admission/node-pod-cidr.ts";
+import { nodeRestrictionAdmission } from "./server/admission/node-restriction.ts";
 import { validatingPolicyAdmission } from "./server/admission/policy/validating-policy.ts";
 import { priorityAdmission } from "./server/admission/priority.ts";
 import { resourceQuotaAdmission } from "./server/admission/resource-quota.ts";
@@ -32,6 +37,8 @@ import { serviceAccountAdmission } from "./server/admission/service-account.ts";
 import { webhookAdmission } from "./server/admission/webhooks/index.ts";
 import { authenticator } from "./server/auth/authenticator.ts";
 import { authorizer } from "./server/auth/authorizer.ts";
+import { BootstrapTokens } from "./server/auth/bootstrap-tokens.ts";
+import { nodeAuthorizer } from "./server/auth/node-authorizer.ts";
 import { PolicyView } from "./server/auth/policy-view.ts";
 import { ServiceAccountTokens } from "./server/auth/service-account-tokens.ts";
 import { ApiServer } from "./server/http/api-server.ts";
@@ -42,6 +49,7 @@ import { OpenApiDocuments } from "./server/openapi.ts";
 import type { AdmissionPlugin } from "./server/registry/admission.ts";
 import { Registry } from "./server/registry/registry.ts";
 import { type NodeStreamsOf, podConnections } from "./server/streams/edge/pod-connections.ts";
+import { approvalHandler } from "./server/subresources/approval.ts";
 import { bindingHandler } from "./server/subresources/binding.ts";
 import { evictionHandler } from "./server/subresources/eviction.ts";
 import { finalizeHandler } from "./server/subresources/finalize.ts";
@@ -69,6 +77,8 @@ export interface ControlPlaneOptions {
   readonly nodeLifecycle?: NodeLifecycleProfile;
   /** How nodes of this process are reached, for logs, exec and port-forward; others come by a tunnel. */
   readonly nodes?: NodeStreamsOf;
+  /** Names of nodes of this process: nobody joins as one of them. */
+  readonly ownNodes?: readonly string[];
   /** Changes that are kept for watches and for lists that go on. */
   readonly historyMax?: number;
 }
@@ -83,6 +93,8 @@ export interface ControlPlane extends AsyncDisposable {
   readonly registry: Registry;
   /** PEM of the authority that clients trust. */
   readonly authority: string;
+  /** The nodes that can be reached now. */
+  readonly reachableNodes: () => readonly NodeStreams[];
   close(): Promise<void>;
 }
 
@@ -125,6 +137,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       "pods/binding": bindingHandler(registry, now),
       "pods/log": { connect: (_, request) => logs(request) },
       "pods/eviction": evictionHandler(registry, now),
+      "certificatesigningrequests/approval": approvalHandler(registry),
       "namespaces/finalize": finalizeHandler(registry),
       "serviceaccounts/token": tokenHandler(registry, tokens),
     },
@@ -135,16 +148,19 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const client = inProcessClient(registry, subresources);
   await bootstrap(client);
   serveStoredDefinitions(registry);
-  await serveDefinitions(closing, registry, { client, clock, log });
+  const { authority } = pki;
+  await workOwn(closing, registry, { client, clock, log }, (context) =>
+    certificateController(context, { authority, ownNodes: options.ownNodes ?? [] }),
+  );
   const view = new PolicyView(registry);
-  const decide = authorizer(view, guard);
+  const decide = nodeAuthorizer(() => registry, authorizer(view, guard));
   const server = closing.use(
     await ApiServer.listen({
       host,
       port: options.port,
       authority: pki.authority.certificate,
       identity: pki.server,
-      authenticator: authenticator(tokens, guard),
+      authenticator: authenticator(tokens, new BootstrapTokens(() => registry, now), guard),
       authorizer: decide,
       record: (event) => guard.record(event),
       resources: {
@@ -183,6 +199,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     client,
     registry,
     authority: pki.authority.certificate,
+    reachableNodes: () =>
+      registry
+        .peekAll(registry.resources.get("", "v1", "nodes"), undefined)
+        .flatMap(({ metadata }) => nodes(metadata.name ?? "") ?? []),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -194,6 +214,9 @@ function admissionPlugins(
   { evictionSeconds }: NodeLifecycleProfile = defaultNodeLifecycleProfile,
 ): readonly AdmissionPlugin[] {
   return [
+    certificateRequestAdmission,
+    nodePodCidrAdmission(registry),
+    nodeRestrictionAdmission,
     defaultTolerationsAdmission(evictionSeconds),
     serviceAccountAdmission(registry),
     priorityAdmission(registry),
@@ -204,18 +227,19 @@ function admissionPlugins(
   ];
 }
 
-/** Definitions of kinds are the API server's own affair: it serves them also where nothing else works on it. */
-async function serveDefinitions(
+/** Definitions of kinds and certificates are the API server's own affair, also where nothing else works on it. */
+async function workOwn(
   closing: AsyncDisposableStack,
   registry: Registry,
   { client, clock, log }: Pick<ControllerContext, "client" | "clock" | "log">,
+  certificates: (context: ControllerContext) => Controller,
 ): Promise<void> {
   const informers = new Informers(client, clock);
   const recorder: ControllerContext["recorder"] = (component) =>
     eventRecorder({ client, clock, log, component });
   const context = { client, informers, clock, newSuffix, log, recorder };
   const manager = new ControllerManager(context);
-  manager.start([customResourceDefinitionController(context, registry)]);
+  manager.start([customResourceDefinitionController(context, registry), certificates(context)]);
   closing.defer(() => manager.stop());
   closing.defer(() => informers.stop());
   await informers.start();

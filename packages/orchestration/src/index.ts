@@ -6,9 +6,19 @@ export type { Resource, Strategy, Subresource, Verb } from "./api/resource.ts";
 export { type Status, StatusError } from "./api/status.ts";
 export type { Pod, Service } from "./api/types.generated.ts";
 export type { Client } from "./client/client.ts";
+export { kubeconfigClient } from "./client/kubeconfig-client.ts";
+export { systemClock } from "./clock.ts";
+export {
+  createJoinToken,
+  JoinError,
+  type JoinProblem,
+  joinCluster,
+  Membership,
+} from "./join/index.ts";
 export type { Images } from "./node/core/image.ts";
 export type { IsolationWish } from "./node/edge/isolation/detection.ts";
 export type { NodeAgent } from "./node/edge/node-agent.ts";
+export { startRemoteNode } from "./node/edge/remote-node.ts";
 export {
   type Orchestration,
   type OrchestrationOptions,

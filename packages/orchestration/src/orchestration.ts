@@ -27,7 +27,7 @@ import { type NodeAgent, startNodeAgent } from "./node/edge/node-agent.ts";
 import { startScheduler } from "./scheduler/index.ts";
 import { startClusterDns, startServiceProxy } from "./services/index.ts";
 
-export interface OrchestrationOptions extends Omit<ControlPlaneOptions, "nodes"> {
+export interface OrchestrationOptions extends Omit<ControlPlaneOptions, "nodes" | "ownNodes"> {
   /** Folder of the node: what its pods are, their logs and volumes. */
   readonly nodeDirectory: string;
   /** Default: the host's name, as far as it can name a node. */
@@ -56,6 +56,7 @@ export async function startOrchestration(options: OrchestrationOptions): Promise
   const plane = closing.use(
     await startControlPlane({
       ...options,
+      ownNodes: [nodeName],
       nodes: (name) => (name === nodeName ? agent?.streams : undefined),
     }),
   );
@@ -105,7 +106,7 @@ export async function startOrchestration(options: OrchestrationOptions): Promise
     scaling.start(
       autoscalingControllers(own, {
         resources: () => plane.registry.resources.all,
-        nodes: () => [started.streams],
+        nodes: plane.reachableNodes,
         ...(broker !== undefined && { broker }),
       }),
     );

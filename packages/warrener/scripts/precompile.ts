@@ -18,6 +18,8 @@ await Promise.all([
   import("../src/commands/broker.ts"),
   import("../src/commands/consume.ts"),
   import("../src/commands/gateway.ts"),
+  import("../src/commands/node.ts"),
+  import("../src/process/node-errors.ts"),
   import("../src/commands/publish.ts"),
   import("../src/commands/queues.ts"),
   import("../src/commands/send.ts"),

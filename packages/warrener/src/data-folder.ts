@@ -1,5 +1,13 @@
 // The data folder: what stands where, and the access of whoever may read it.
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseEnv } from "node:util";
 import { CliError } from "./errors.ts";
@@ -56,9 +64,20 @@ export class DataFolder {
     writePrivate(join(this.folder("run"), name), values);
   }
 
+  /** Credentials that somebody else writes, as if they were written here. @param file absolute */
+  linkSecrets(name: string, file: string): void {
+    const path = join(this.folder("run"), name);
+    rmSync(path, { force: true });
+    symlinkSync(file, path);
+  }
+
+  secretsFile(name: string): string {
+    return join(this.absolutePath, "run", name);
+  }
+
   /** @returns undefined where nothing of that name has been written */
   secret(name: string, variable: string): string | undefined {
-    const file = join(this.path, "run", name);
+    const file = this.secretsFile(name);
     return existsSync(file) ? parseEnv(readFileSync(file, "utf8"))[variable] : undefined;
   }
 
@@ -79,15 +98,16 @@ export class DataFolder {
 
   /**
    * Claims the folder for this process.
+   * @param remedy where another process has it
    * @returns what gives it back
    * @throws CliError when another process that is alive has it
    */
-  claim(): Disposable {
+  claim(remedy: string): Disposable {
     const path = join(this.path, "up.pid");
     const holder = existsSync(path) ? Number(readFileSync(path, "utf8")) : 0;
     if (holder !== process.pid && isAlive(holder)) {
       throw new CliError(`Warrener runs on ${this.path} already (pid ${holder})`, {
-        remedy: `warrener status --data ${this.path}, or another folder: --data DIR`,
+        remedy,
       });
     }
     writeFileSync(path, String(process.pid));

@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { brokerCommand } from "./commands/broker.ts";
 import { consumeCommand } from "./commands/consume.ts";
 import { gatewayCommand } from "./commands/gateway.ts";
+import { nodeCommand } from "./commands/node.ts";
 import { publishCommand } from "./commands/publish.ts";
 import { queuesCommand } from "./commands/queues.ts";
 import { sendCommand } from "./commands/send.ts";
@@ -18,6 +19,7 @@ const program = new Command("warrener")
     "Takes files and messages in, carries them through queues to workers, and answers for all of it.",
   )
   .version(version)
+  .enablePositionalOptions() // an option belongs to the command that it follows
   .addHelpText("after", "\nExample:\n  warrener up");
 
 for (const command of [
@@ -28,6 +30,7 @@ for (const command of [
   queuesCommand,
   statusCommand,
   tokenCommand,
+  nodeCommand,
   brokerCommand,
   gatewayCommand,
 ]) {

@@ -9,6 +9,16 @@ const port = (text: string): number => {
   );
 };
 
+const units: Readonly<Record<string, number>> = { m: 60_000, h: 3600_000, d: 86_400_000 };
+
+/** @returns milliseconds */
+const duration = (text: string): number => {
+  const [, count, unit = ""] = /^([1-9]\d{0,3})([mhd])$/.exec(text) ?? [];
+  const ms = Number(count) * (units[unit] ?? Number.NaN);
+  if (!Number.isNaN(ms)) return ms;
+  throw new InvalidArgumentError("a time is a whole number with its unit: 30m, 1h or 7d.");
+};
+
 /** Flags of more than one command. */
 export const settings = {
   data: () =>
@@ -43,4 +53,4 @@ export const settings = {
   json: () => new Option("--json", "JSON lines, whatever it is printed to"),
 } as const;
 
-export { port as parsePort };
+export { duration as parseDuration, port as parsePort };

@@ -287,6 +287,13 @@ const rulesByKind: Readonly<Record<string, Strategy>> = {
   "rbac.authorization.k8s.io/RoleBinding": { validateUpdate: roleRefUnchanged },
   "rbac.authorization.k8s.io/ClusterRoleBinding": { validateUpdate: roleRefUnchanged },
   "scheduling.k8s.io/PriorityClass": priorityClassStrategy,
+  "certificates.k8s.io/CertificateSigningRequest": {
+    validateUpdate: (object, old) =>
+      isDeepStrictEqual(specOf(object), specOf(old)) ? [] : [unchangeable("spec")],
+    selectableFields: {
+      "spec.signerName": (request) => text(specOf(request)["signerName"]),
+    },
+  },
   "batch/Job": {
     validate: notNegative,
     selectableFields: { "status.successful": (job) => text(statusOf(job)["succeeded"] ?? 0) },

@@ -118,6 +118,12 @@ export const kinds = {
     false,
   ),
   roles: kind<types.Role>("rbac.authorization.k8s.io/v1", "roles", "Role"),
+  certificateSigningRequests: kind<types.CertificateSigningRequest>(
+    "certificates.k8s.io/v1",
+    "certificatesigningrequests",
+    "CertificateSigningRequest",
+    false,
+  ),
   customResourceDefinitions: kind<types.CustomResourceDefinition>(
     "apiextensions.k8s.io/v1",
     "customresourcedefinitions",

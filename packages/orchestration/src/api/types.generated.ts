@@ -308,6 +308,14 @@ export type TokenReview = {
   readonly status?: TokenReviewStatus;
 };
 
+export type CertificateSigningRequest = {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: ObjectMeta;
+  readonly spec: CertificateSigningRequestSpec;
+  readonly status?: CertificateSigningRequestStatus;
+};
+
 export type ValidatingAdmissionPolicy = {
   readonly apiVersion: string;
   readonly kind: string;
@@ -874,6 +882,22 @@ export type TokenReviewStatus = {
   readonly authenticated?: boolean;
   readonly error?: string;
   readonly user?: UserInfo;
+};
+
+export type CertificateSigningRequestSpec = {
+  readonly expirationSeconds?: number;
+  readonly extra?: Readonly<Record<string, readonly (string)[]>>;
+  readonly groups?: readonly (string)[];
+  readonly request: string;
+  readonly signerName: string;
+  readonly uid?: string;
+  readonly usages?: readonly (string)[];
+  readonly username?: string;
+};
+
+export type CertificateSigningRequestStatus = {
+  readonly certificate?: string;
+  readonly conditions?: readonly (CertificateSigningRequestCondition)[];
 };
 
 export type ValidatingAdmissionPolicySpec = {
@@ -1680,6 +1704,15 @@ export type UserInfo = {
   readonly groups?: readonly (string)[];
   readonly uid?: string;
   readonly username?: string;
+};
+
+export type CertificateSigningRequestCondition = {
+  readonly lastTransitionTime?: string;
+  readonly lastUpdateTime?: string;
+  readonly message?: string;
+  readonly reason?: string;
+  readonly status: string;
+  readonly type: string;
 };
 
 export type AuditAnnotation = {

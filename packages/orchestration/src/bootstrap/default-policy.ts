@@ -104,6 +104,12 @@ const administered: readonly PolicyRule[] = [
   },
 ];
 
+const requestsForCertificates: PolicyRule = {
+  apiGroups: ["certificates.k8s.io"],
+  resources: ["certificatesigningrequests"],
+  verbs: ["create", ...read],
+};
+
 export const defaultClusterRoles: readonly ClusterRole[] = [
   role("cluster-admin", [
     { apiGroups: ["*"], resources: ["*"], verbs: ["*"] },
@@ -144,6 +150,11 @@ export const defaultClusterRoles: readonly ClusterRole[] = [
   role("system:service-account-issuer-discovery", [
     { nonResourceURLs: ["/.well-known/openid-configuration", "/openid/v1/jwks"], verbs: ["get"] },
   ]),
+  role("system:node-bootstrapper", [
+    requestsForCertificates,
+    // Which names are free.
+    { apiGroups: [""], resources: ["nodes"], verbs: ["get"] },
+  ]),
   role("system:node", [
     { apiGroups: [""], resources: ["nodes", "nodes/status"], verbs: [...read, ...write] },
     {
@@ -167,6 +178,7 @@ export const defaultClusterRoles: readonly ClusterRole[] = [
       verbs: ["create", "patch", "update"],
     },
     { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: [...read, ...write] },
+    requestsForCertificates, // its own, before the one that it has ends
     // The WebSocket of a tunnel begins as a GET.
     { apiGroups: [tunnelGroup], resources: ["nodes/tunnel"], verbs: ["get", "create"] },
   ]),
@@ -179,4 +191,5 @@ export const defaultClusterRoleBindings: readonly ClusterRoleBinding[] = [
   binding("system:public-info-viewer", "system:authenticated", "system:unauthenticated"),
   binding("system:service-account-issuer-discovery", "system:serviceaccounts"),
   binding("system:node", "system:nodes"),
+  binding("system:node-bootstrapper", "system:bootstrappers"),
 ];

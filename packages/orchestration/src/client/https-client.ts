@@ -133,7 +133,7 @@ class Wire {
   constructor(options: HttpsClientOptions) {
     this.#options = options;
     const { authority: ca } = options;
-    this.#agent = new Agent({ keepAlive: true, ca, ...certificateOf(options) });
+    this.#agent = new Agent({ keepAlive: true, ca });
   }
 
   /** @throws StatusError when the server refuses, another Error when it cannot be reached */
@@ -206,7 +206,8 @@ class Wire {
     const content = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     const request = httpsRequest(new URL(path, server), {
       method,
-      agent: this.#agent,
+      agent: this.#agent, // which keeps connections of one certificate apart from those of the next
+      ...certificateOf(this.#options),
       signal,
       headers: {
         accept: "application/json",

@@ -10,6 +10,8 @@ export interface ResourceRequest {
   readonly namespace: string | undefined;
   readonly name: string | undefined;
   readonly subresource: string | undefined;
+  /** What the field selector of a list or watch narrows it to. */
+  readonly selected?: { readonly name?: string; readonly namespace?: string };
 }
 
 export interface PathRequest {
@@ -53,7 +55,22 @@ export function requestInfo(method: string, url: URL): RequestInfo {
     namespace: at.namespace,
     name,
     subresource: at.subresource,
+    ...(name === undefined && selectedBy(url.searchParams.get("fieldSelector"))),
   };
+}
+
+/** Of an object's own fields those that stand there with one value; nothing where there are none. */
+function selectedBy(fieldSelector: string | null): Pick<ResourceRequest, "selected"> {
+  if (fieldSelector?.includes("\\") === true) return {}; // an escaped comma parts nothing
+  const valueOf = (field: string): string | undefined =>
+    new RegExp(`(?:^|,)metadata\\.${field}==?([a-z0-9.-]+)(?=,|$)`).exec(fieldSelector ?? "")?.[1];
+  const [name, namespace] = [valueOf("name"), valueOf("namespace")];
+  if (name === undefined && namespace === undefined) return {};
+  const selected = {
+    ...(name !== undefined && { name }),
+    ...(namespace !== undefined && { namespace }),
+  };
+  return { selected };
 }
 
 function scope(parts: readonly string[]): {

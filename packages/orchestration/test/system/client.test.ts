@@ -337,7 +337,7 @@ describe("a client over HTTPS alone", () => {
     await refusedFor;
     await clock.advance(1000);
     await ended.promise;
-    using stranger = httpsClient({ ...at, token: () => "nonsense" });
+    using stranger = httpsClient({ ...at, token: "nonsense" });
     await assert.rejects(stranger.list(kinds.secrets), refused("Unauthorized", /Unauthorized/));
   });
 

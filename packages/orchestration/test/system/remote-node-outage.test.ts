@@ -8,13 +8,13 @@ import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { openAccess } from "@warrener/access";
 import { kinds } from "../../src/api/kinds.ts";
-import { createJoinToken } from "../../src/bootstrap/join-token.ts";
 import type { Client } from "../../src/client/client.ts";
 import { Informer } from "../../src/client/informer.ts";
 import { systemClock } from "../../src/clock.ts";
 import { startControlPlane } from "../../src/control-plane.ts";
 import { startRemoteNode } from "../../src/node/edge/remote-node.ts";
 import { clientOf } from "../fixtures/https.ts";
+import { joined } from "../fixtures/joined.ts";
 import { pod, sh } from "../fixtures/node-world.ts";
 import { silent } from "../fixtures/silent.ts";
 
@@ -50,16 +50,12 @@ test("a node outlives an outage of its API server", async () => {
       log: { ...silent, info: (message) => void told.emit(message) },
     });
   const first = await start(0);
-  const { port, authority } = first;
+  const { port } = first;
   const opened = once(told, "node tunnel open");
   const node = await startRemoteNode({
-    server: `https://127.0.0.1:${port}`,
-    authority,
-    credentials: { token: await createJoinToken(first.client, 3600) },
-    name,
+    membership: await joined({ plane: first, directory: join(directory, "node"), name }),
     directory: join(directory, "node"),
     images: {},
-    podAddresses: "127.66.0.0/16",
     clock: systemClock,
     log: silent,
   });

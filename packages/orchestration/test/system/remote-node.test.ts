@@ -10,10 +10,10 @@ import { WebSocket } from "ws";
 import { type Kind, kinds } from "../../src/api/kinds.ts";
 import type { KubeObject } from "../../src/api/object.ts";
 import type { Pod } from "../../src/api/types.generated.ts";
-import { createJoinToken } from "../../src/bootstrap/join-token.ts";
 import { Informer } from "../../src/client/informer.ts";
 import { systemClock } from "../../src/clock.ts";
 import { Background } from "../fixtures/background.ts";
+import { joined } from "../fixtures/joined.ts";
 import { Kubectl, whyNoKubectl } from "../fixtures/kubectl.ts";
 import { type OneNodeCluster, oneNodeCluster } from "../fixtures/one-node-cluster.ts";
 import { silent } from "../fixtures/silent.ts";
@@ -76,20 +76,13 @@ describe("a node in another process", { skip: whyNoKubectl() }, () => {
   const tunnels = new EventEmitter();
   let it: OneNodeCluster;
   let kubectl: Kubectl;
-  let token: string;
   let child: ChildProcess | undefined;
 
   /** Starts the node's process. Resolves when it is registered and its tunnel is open. */
   async function start(): Promise<void> {
-    const { port, authority } = it.cluster;
     const options = {
-      server: `https://127.0.0.1:${port}`,
-      authority,
-      credentials: { token },
-      name: nodeName,
       directory: join(it.directory, nodeName),
       images: {},
-      podAddresses: "127.65.0.0/16",
       lease: { renewMs: 300, durationSeconds: 2 },
     };
     const opened = once(tunnels, "node tunnel open");
@@ -110,7 +103,8 @@ describe("a node in another process", { skip: whyNoKubectl() }, () => {
       log: { ...silent, info: (message) => void tunnels.emit(message) },
     });
     kubectl = new Kubectl(it.kubeconfig);
-    token = await createJoinToken(it.cluster.client, 3600);
+    const directory = join(it.directory, nodeName);
+    await joined({ plane: it.cluster, directory, name: nodeName });
     await start();
   });
   after(async () => {

@@ -11,7 +11,7 @@ import { CliError } from "../errors.ts";
 import { fileLog } from "../log.ts";
 import { portInUse } from "../ports.ts";
 import type { Ready } from "../process/report.ts";
-import { systemImages } from "../process/system-images.ts";
+import { systemImages, workerSecrets } from "../process/system-images.ts";
 import { settings } from "../settings.ts";
 import { version } from "../version.ts";
 
@@ -43,7 +43,7 @@ async function run(options: Options): Promise<void> {
   if (options.demo && !existsSync(demoProgram))
     throw new CliError("the demo is not in this installation", { remedy: "warrener up --no-demo" });
   const data = new DataFolder(options.data);
-  using claim = data.claim();
+  using claim = data.claim(`warrener status --data ${data.path}, or another folder: --data DIR`);
   void claim;
   const stopping = new AbortController();
   const stopped = once(stopping.signal, "abort");
@@ -124,7 +124,7 @@ async function startServices(
   const amqp = broker.ports["amqp"];
   const WARRENER_URL = `http://127.0.0.1:${gateway.ports["http"]}`;
   const forPods = await addressesForPods(options, agent, client, { broker, gateway });
-  data.writeSecrets("worker.env", {
+  data.writeSecrets(workerSecrets, {
     WARRENER_URL: `http://${forPods.gateway}`,
     WARRENER_TOKEN: workerToken,
     AMQP_URL: `amqp://worker:${workerToken}@${forPods.broker}/`,
@@ -190,7 +190,7 @@ function tokens(
       "worker",
       passwordIn(data.secret("gateway.env", "WARRENER_BROKER_URL")),
     ),
-    workerToken: tokenOf("worker", "worker", data.secret("worker.env", "WARRENER_TOKEN")),
+    workerToken: tokenOf("worker", "worker", data.secret(workerSecrets, "WARRENER_TOKEN")),
   };
 }
 

@@ -1,5 +1,4 @@
-// Which programs the images of Warrener's own stand for on this machine.
-import { join } from "node:path";
+// Which programs the images of Warrener's own stand for on this machine: all of them where the control plane is, that of workers on every node.
 import type { Images } from "@warrener/orchestration";
 import type { DataFolder } from "../data-folder.ts";
 
@@ -12,15 +11,30 @@ const env = { MALLOC_ARENA_MAX: "2" };
 
 /** Credentials are in files of the data folder, so that no pod shows them. */
 export function systemImages(data: DataFolder): Images {
-  const secrets = (name: string): string =>
-    `--env-file-if-exists=${join(data.absolutePath, "run", name)}`;
   return {
+    ...workerImages(data),
     "warrener/broker": { command: [...node, program, "broker"], env },
-    "warrener/gateway": { command: [...node, secrets("gateway.env"), program, "gateway"], env },
+    "warrener/gateway": {
+      command: [...node, secrets(data, "gateway.env"), program, "gateway"],
+      env,
+    },
+  };
+}
+
+/** What pods of workers are made of; `warrener/shell` every node has by itself. */
+export function workerImages(data: DataFolder): Images {
+  return {
     // Relative paths of modules are those of the folder in which Warrener was started.
     "warrener/worker": {
-      command: [process.execPath, secrets("worker.env")],
+      command: [process.execPath, secrets(data, workerSecrets)],
       workingDir: process.cwd(),
     },
   };
+}
+
+/** In `run/` of the data folder: where broker and front door are, and the token of workers. */
+export const workerSecrets = "worker.env";
+
+function secrets(data: DataFolder, name: string): string {
+  return `--env-file-if-exists=${data.secretsFile(name)}`;
 }

@@ -334,6 +334,8 @@ test("every command has help with an example", async () => {
     ["status"],
     ["broker"],
     ["gateway"],
+    ["node"],
+    ["node", "token"],
   ];
   const token = ["create", "list", "revoke", "link"].map((sub) => ["token", sub]);
   for (const command of [...commands, ...token]) {

@@ -2,7 +2,7 @@
 import type { Kind } from "../../api/kinds.ts";
 import type { KubeObject, OwnerReference } from "../../api/object.ts";
 import type { Resource } from "../../api/resource.ts";
-import { type Client, change, deleteIfThere } from "../../client/client.ts";
+import { type Client, change, deleteIfThere, isReason } from "../../client/client.ts";
 import { type Change, Informer, keyOf } from "../../client/informer.ts";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
@@ -191,7 +191,9 @@ export class GarbageCollector {
 
   async #judge(kind: Kind, object: KubeObject, dependents: readonly KubeObject[]): Promise<void> {
     const { ownerReferences = [], namespace } = object.metadata;
-    const states = ownerReferences.map((owner) => this.#stateOf(owner, kind, namespace));
+    const states = await Promise.all(
+      ownerReferences.map((owner) => this.#stateOf(owner, kind, namespace)),
+    );
     const verdict = verdictOn(object, states, dependents);
     switch (verdict.does) {
       case "nothing":
@@ -207,16 +209,37 @@ export class GarbageCollector {
     }
   }
 
-  #stateOf(owner: OwnerReference, kind: Kind, namespace: string | undefined): OwnerState {
+  async #stateOf(
+    owner: OwnerReference,
+    kind: Kind,
+    namespace: string | undefined,
+  ): Promise<OwnerState> {
     const group = owner.apiVersion.includes("/") ? (owner.apiVersion.split("/")[0] as string) : "";
     const known = [...this.#watched.values()].find(
       ({ resource }) => resource.group === group && resource.kind === owner.kind,
     );
     // Of a kind that is not served nobody can say that it is gone, nor where a cluster-wide object's owner would lie.
     if (known === undefined || (known.resource.namespaced && !kind.namespaced)) return "solid";
-    const found = this.#find(owner, namespace);
+    // Asked anew before it counts as gone: at the start kinds are heard of one after the other.
+    const found =
+      this.#find(owner, namespace)?.object ?? (await this.#asked(known.resource, owner, namespace));
     if (found === undefined) return "dangling";
-    return isWaiting(found.object) ? "waiting" : "solid";
+    return isWaiting(found) ? "waiting" : "solid";
+  }
+
+  async #asked(
+    resource: Resource,
+    { name, uid }: OwnerReference,
+    namespace: string | undefined,
+  ): Promise<KubeObject | undefined> {
+    try {
+      const where = resource.namespaced ? namespace : undefined;
+      const object = await this.#options.client.get(resource, where, name);
+      return object.metadata.uid === uid ? object : undefined;
+    } catch (error) {
+      if (isReason(error, "NotFound")) return undefined;
+      throw error;
+    }
   }
 
   #withoutFinalizer(kind: Kind, object: KubeObject, finalizer: string): Promise<void> {

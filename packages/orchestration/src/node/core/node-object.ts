@@ -1,4 +1,5 @@
 // The Node object of this machine (core/v1 Node).
+import { isDeepStrictEqual } from "node:util";
 import type { Node, NodeCondition, NodeStatus } from "../../api/types.generated.ts";
 import { timestamp } from "../../clock.ts";
 
@@ -26,6 +27,8 @@ export interface NodeFacts {
   readonly machine: Machine;
   readonly labels: Readonly<Record<string, string>>;
   readonly capacity: Readonly<Record<string, string>>;
+  /** Its pods' share of the loopback network; undefined: whichever is free. */
+  readonly podCidr: string | undefined;
 }
 
 const isolationLabel = "warrener.dev/isolation";
@@ -60,7 +63,21 @@ export function newNode(facts: NodeFacts): Node {
     apiVersion: "v1",
     kind: "Node",
     metadata: { name: facts.name, labels: nodeLabels(facts) },
-    spec: {},
+    spec: { ...(facts.podCidr !== undefined && { podCIDR: facts.podCidr }) },
+  };
+}
+
+/** @returns the same node where it has its labels and its share already */
+export function registeredNode(facts: NodeFacts, node: Node): Node {
+  const labels = { ...node.metadata.labels, ...nodeLabels(facts) };
+  const { podCIDR } = node.spec ?? {};
+  const wanted = facts.podCidr ?? podCIDR;
+  const isSame = isDeepStrictEqual(labels, node.metadata.labels) && wanted === podCIDR;
+  if (isSame && podCIDR !== undefined) return node;
+  return {
+    ...node,
+    metadata: { ...node.metadata, labels },
+    spec: { ...node.spec, ...(wanted !== undefined && { podCIDR: wanted }) },
   };
 }
 

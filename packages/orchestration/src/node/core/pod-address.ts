@@ -17,6 +17,25 @@ export function addressRange(cidr: string): AddressRange {
   return { first: number - (number % count), count };
 }
 
+/** Shares of nodes that name none: 127.64.0.0/16 to 127.95.0.0/16; services have what follows. */
+const shares = Array.from({ length: 32 }, (_, i) => `127.${64 + i}.0.0/16`);
+
+/** @returns the first share that overlaps none of those that are taken; undefined when all do */
+export function freeShare(taken: readonly string[]): string | undefined {
+  return shares.find((share) => overlapping(addressRange(share), taken) === undefined);
+}
+
+/** @returns the first of `cidrs` that has an address in common with a range */
+export function overlapping(
+  { first, count }: AddressRange,
+  cidrs: readonly string[],
+): string | undefined {
+  return cidrs.find((cidr) => {
+    const other = addressRange(cidr);
+    return first < other.first + other.count && other.first < first + count;
+  });
+}
+
 /** @returns the next free address after `last`, round and round; undefined when all are taken */
 export function nextAddress(
   { first, count }: AddressRange,

@@ -41,7 +41,7 @@ export interface NodeAgentOptions {
   readonly labels?: Readonly<Record<string, string>>;
   /** In place of what the machine has: `{ cpu: "2", pods: "50" }`. */
   readonly capacity?: Readonly<Record<string, string>>;
-  /** Share of the loopback network for pods, default `127.64.0.0/16`. */
+  /** Share of the loopback network for pods, default one that the API server gives. */
   readonly podAddresses?: string;
   /** Where the node itself is reached, default `127.0.0.1`. */
   readonly address?: string;
@@ -63,6 +63,8 @@ export interface NodeAgent {
   readonly name: string;
   /** How far it keeps pods apart. */
   readonly level: IsolationLevel;
+  /** Share of the loopback network that its pods have: `127.64.0.0/16`. */
+  readonly podAddresses: string;
   readonly streams: NodeStreams;
   /** Pods that run here whatever the API server says: all of them, each time; those that others rely on first. */
   setStaticPods(pods: readonly Pod[]): void;
@@ -78,7 +80,7 @@ const logsBytesMaxDefault = 256 * 1024 * 1024;
 /** Resolves when the node is registered and the pods that it ran before are taken over. */
 export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAgent> {
   const { client, clock, log, name, directory, labels = {}, capacity = {} } = options;
-  const { address = "127.0.0.1", podAddresses = "127.64.0.0/16" } = options;
+  const { address = "127.0.0.1" } = options;
   const node = nodeFolder(directory);
   const runtime = options.runtime ?? processRuntime({ clock, cgroups: cgroupsFor(name) });
   const wish = options.isolation ?? "process";
@@ -90,9 +92,12 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     labels,
     capacity,
     machine: describeMachine(runtime.version, isolation?.level ?? "L0"),
+    podCidr: options.podAddresses,
   };
   const lease = options.lease ?? defaultLeaseTimes;
   const registration = new NodeRegistration({ client, clock, log, facts, lease });
+  await registration.start();
+  const podAddresses = registration.podCidr ?? "127.64.0.0/16";
   const services = new Informer(client, kinds.services, clock);
   const fieldSelector = `spec.nodeName=${name}`;
   const pods = new Informer(client, kinds.pods, clock, { fieldSelector });
@@ -117,7 +122,6 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     allocatable: capacityOf(facts),
     logLimits: options.logLimits ?? defaultLogLimits,
   };
-  await registration.start();
   await Promise.all([services.start(), pods.start()]);
   await isolation?.start(podFolders(node), log);
   const workers = new PodWorkers({ context, nodeName: name, pods, node: () => registration.node });
@@ -132,6 +136,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   return {
     name,
     level: isolation?.level ?? "L0",
+    podAddresses,
     streams: nodeStreams({
       clock,
       runtime,

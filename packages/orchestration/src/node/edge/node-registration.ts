@@ -1,12 +1,17 @@
 // Tells the API server that the node is there and alive: its Node object, and a Lease that is renewed.
-import { isDeepStrictEqual } from "node:util";
 import { kinds } from "../../api/kinds.ts";
 import type { Lease, Node } from "../../api/types.generated.ts";
 import { type Client, change, isReason } from "../../client/client.ts";
 import { Informer } from "../../client/informer.ts";
 import { type Clock, microTimestamp } from "../../clock.ts";
 import type { Log } from "../../log.ts";
-import { isReady, type NodeFacts, newNode, nodeLabels, nodeStatus } from "../core/node-object.ts";
+import {
+  isReady,
+  type NodeFacts,
+  newNode,
+  nodeStatus,
+  registeredNode,
+} from "../core/node-object.ts";
 
 export interface LeaseTimes {
   readonly renewMs: number;
@@ -30,6 +35,8 @@ export interface NodeRegistrationOptions {
 export class NodeRegistration {
   /** As it was written last; undefined while it is not there. */
   node: Node | undefined;
+  /** Its share of the loopback network, once it is registered. */
+  podCidr: string | undefined;
   readonly #options: NodeRegistrationOptions;
   /** Hears what others do to the node: it was given up, or deleted. */
   readonly #nodes: Informer<Node>;
@@ -45,13 +52,18 @@ export class NodeRegistration {
     this.#nodes = new Informer(client, kinds.nodes, clock, { fieldSelector });
   }
 
-  /** Resolves when the node is registered. */
+  /** Resolves when the node is registered. Rejects, and is over, when the server refuses it. */
   async start(): Promise<void> {
     await this.#nodes.start();
     this.#nodes.onChange(({ object }) => {
       if (object === undefined) this.node = undefined;
     });
-    await this.#beat();
+    try {
+      await this.#beat();
+    } catch (error) {
+      this.stop();
+      throw error;
+    }
     this.#again();
   }
 
@@ -88,17 +100,19 @@ export class NodeRegistration {
   }
 
   async #register(nowMs: number): Promise<void> {
-    const { client, facts } = this.#options;
+    const { client } = this.#options;
+    // Pods have addresses of the share that was given first, so a node that is made again asks for that.
+    const { podCidr = this.podCidr, ...rest } = this.#options.facts;
+    const facts = { ...rest, podCidr };
     const there = await this.#existing();
     const labelled =
       there === undefined
         ? await client.create(kinds.nodes, newNode(facts))
-        : await change(client, kinds.nodes, there, { status: false }, (node) => {
-            const labels = { ...node.metadata.labels, ...nodeLabels(facts) };
-            if (isDeepStrictEqual(labels, node.metadata.labels)) return node;
-            return { ...node, metadata: { ...node.metadata, labels } };
-          });
+        : await change(client, kinds.nodes, there, { status: false }, (node) =>
+            registeredNode(facts, node),
+          );
     if (labelled === undefined) return;
+    this.podCidr = labelled.spec?.podCIDR;
     this.node = await change(client, kinds.nodes, labelled, { status: true }, (node) => ({
       ...node,
       status: { ...node.status, ...nodeStatus(facts, node.status?.conditions ?? [], nowMs) },

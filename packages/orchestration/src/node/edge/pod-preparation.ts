@@ -1,11 +1,10 @@
 // What a pod needs before its containers start: an address, what it refers to, its volumes; and that volumes stay up to date.
 import type { Pod } from "../../api/types.generated.ts";
-import { envReferences } from "../core/env.ts";
 import { levelOf } from "../core/isolation.ts";
 import { limitsRemark } from "../core/limits-remark.ts";
+import { podReferences } from "../core/pod-references.ts";
 import { containersOf } from "../core/pod-state.ts";
 import { isolationRemark } from "../core/unenforced.ts";
-import { volumeReferences } from "../core/volume-files.ts";
 import { AddressTakenError, type Sandbox } from "./isolation/sandbox.ts";
 import type { PodFolder } from "./pod-folder.ts";
 import type { ContainerRuntime } from "./runtime.ts";
@@ -56,11 +55,7 @@ export class PodPreparation {
     const { namespace = "" } = pod.metadata;
     try {
       await this.#enclose(pod);
-      const referred = [
-        ...(pod.spec.volumes ?? []).flatMap(volumeReferences),
-        ...containersOf(pod).flatMap(envReferences),
-      ];
-      const all = referred.map((each) => ({ ...each, namespace }));
+      const all = podReferences(pod).map((each) => ({ ...each, namespace }));
       await references.hold(this.#folder.path, all, this.#onChange);
       if (this.#isStopped) {
         references.release(this.#folder.path);

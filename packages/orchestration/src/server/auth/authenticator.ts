@@ -1,6 +1,7 @@
-// Who a request comes from: a client certificate of our authority, a service account's token, or a token of Warrener's own people.
+// Who a request comes from: a client certificate of our authority, a service account's token, one to join with, or one of Warrener's own people.
 import type { Guard } from "@warrener/access";
 import type { UserInfo } from "../registry/admission.ts";
+import type { BootstrapTokens } from "./bootstrap-tokens.ts";
 import type { ServiceAccountTokens } from "./service-account-tokens.ts";
 
 /** What a client presented. */
@@ -20,12 +21,15 @@ const authenticated = "system:authenticated";
 
 export function authenticator(
   tokens: ServiceAccountTokens,
+  bootstrapTokens: BootstrapTokens,
   guard: Pick<Guard, "authenticate"> | undefined,
 ): Authenticator {
   return {
     async authenticate({ certificate, authorization }) {
       const bearer = /^Bearer +(\S+)$/i.exec(authorization ?? "")?.[1];
       if (bearer === undefined) return certificate && userOfCertificate(certificate);
+      const joiner = bootstrapTokens.verify(bearer);
+      if (joiner !== undefined) return joiner;
       const account = await tokens.verify(bearer);
       if (account !== undefined) return account;
       const subject = guard?.authenticate({ secret: bearer });

@@ -35,7 +35,7 @@ export function authorizer(
 
 export function actOf(info: RequestInfo): Act {
   if (!info.isResource) return { verb: info.verb, group: "", resource: "", path: info.path };
-  const { verb, group, resource, subresource, namespace, name } = info;
+  const { verb, group, resource, subresource, namespace, name, selected } = info;
   return {
     verb,
     group,
@@ -43,6 +43,7 @@ export function actOf(info: RequestInfo): Act {
     ...(subresource !== undefined && { subresource }),
     ...(namespace !== undefined && { namespace }),
     ...(name !== undefined && { name }),
+    ...(selected !== undefined && { selected }),
   };
 }
 

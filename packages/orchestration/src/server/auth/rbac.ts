@@ -16,6 +16,8 @@ export interface Act {
   readonly subresource?: string;
   readonly namespace?: string;
   readonly name?: string;
+  /** What the field selector of a list or watch narrows it to. */
+  readonly selected?: { readonly name?: string; readonly namespace?: string };
   /** Of an act on no resource, such as `/healthz`. */
   readonly path?: string;
 }

@@ -3,6 +3,7 @@ import type { KubeObject } from "../../api/object.ts";
 import { invalid } from "../../api/status.ts";
 import type { TokenRequest } from "../../api/types.generated.ts";
 import { timestamp } from "../../clock.ts";
+import { checkTokenOrder } from "../admission/node-restriction.ts";
 import { issuer, type ServiceAccountTokens } from "../auth/service-account-tokens.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { SubresourceHandler } from "./subresources.ts";
@@ -13,12 +14,13 @@ const secondsMax = 2 ** 32;
 
 export function tokenHandler(registry: Registry, tokens: ServiceAccountTokens): SubresourceHandler {
   return {
-    async create({ resource, namespace = "", name }, body) {
+    async create({ resource, namespace = "", name }, body, { user }) {
       const account = await registry.get(resource, namespace, name);
       const { spec } = body as TokenRequest;
       const seconds = spec.expirationSeconds ?? defaultSeconds;
       if (seconds < secondsMin || seconds > secondsMax) throw outOfRange(name, seconds);
       const { boundObjectRef: bound } = spec;
+      checkTokenOrder(registry, user, { namespace, account: name, boundTo: bound });
       const audiences = spec.audiences ?? [];
       const { token, expiresAtMs } = await tokens.issue({
         namespace,

@@ -1,6 +1,7 @@
 // Rows of the kinds that decide who may do what, and what is admitted.
 import type { KubeObject } from "../../api/object.ts";
 import type {
+  CertificateSigningRequest,
   ClusterRoleBinding,
   MutatingWebhookConfiguration,
   RoleBinding,
@@ -12,6 +13,7 @@ import { ageOf, type CellsOf, nameOf, reference, selectorCell } from "./cells.ts
 
 const rbac = "rbac.authorization.k8s.io";
 const admission = "admissionregistration.k8s.io";
+const certificates = "certificates.k8s.io";
 
 export const accessRows: Readonly<Record<string, CellsOf>> = {
   [`${rbac}/roles`]: roleCells,
@@ -33,6 +35,21 @@ export const accessRows: Readonly<Record<string, CellsOf>> = {
     binding: ValidatingAdmissionPolicyBinding,
     nowMs,
   ) => [nameOf(binding), binding.spec.policyName ?? "", paramCell(binding), ageOf(binding, nowMs)],
+  [`${certificates}/certificatesigningrequests`]: (request: CertificateSigningRequest, nowMs) => {
+    const { status } = request;
+    const spec: Partial<typeof request.spec> = request.spec;
+    const conditions = (status?.conditions ?? []).map(({ type }) => type);
+    return [
+      nameOf(request),
+      ageOf(request, nowMs),
+      spec.signerName ?? "",
+      spec.username ?? "",
+      [
+        ...(conditions.length === 0 ? ["Pending"] : conditions),
+        ...(status?.certificate === undefined ? [] : ["Issued"]),
+      ].join(","),
+    ];
+  },
 };
 
 /** Roles show when they were made rather than for how long they have been there. */

@@ -19,6 +19,8 @@ export interface NodeTunnelOptions {
   readonly streams: NodeStreams;
   readonly clock: Clock;
   readonly log: Log;
+  /** Told once each time that the connection is there, and that it is lost. */
+  readonly onConnected?: (isConnected: boolean) => void;
 }
 
 const firstRetryMs = 500;
@@ -31,6 +33,7 @@ export class NodeTunnel {
   #retryMs = firstRetryMs;
   #cancel: () => void = () => undefined;
   #isStopped = false;
+  #isConnected = false;
 
   /** Begins at once. */
   constructor(options: NodeTunnelOptions) {
@@ -57,6 +60,7 @@ export class NodeTunnel {
     socket.once("open", () => {
       this.#retryMs = firstRetryMs;
       log.info("tunnel open", { node: name });
+      this.#tell(true);
       void new Tunnel(socket, clock, nodeSide(streams, clock));
     });
     socket.once("error", (error) =>
@@ -65,8 +69,15 @@ export class NodeTunnel {
     socket.once("close", () => this.#again());
   }
 
+  #tell(isConnected: boolean): void {
+    if (isConnected === this.#isConnected) return;
+    this.#isConnected = isConnected;
+    this.#options.onConnected?.(isConnected);
+  }
+
   #again(): void {
     if (this.#isStopped) return;
+    this.#tell(false);
     this.#cancel = this.#options.clock.after(this.#retryMs, () => this.#connect());
     this.#retryMs = Math.min(this.#retryMs * 2, retryMsMax);
   }

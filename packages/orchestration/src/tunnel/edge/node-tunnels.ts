@@ -5,6 +5,7 @@ import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { NodeStreams } from "../../node/node-streams.ts";
 import { type Authorizer, actOf, forbidden } from "../../server/auth/authorizer.ts";
+import { nodeOfUser } from "../../server/auth/node-user.ts";
 import type { UpgradeHandler } from "../../server/http/api-server.ts";
 import { tunnelGroup } from "../core/requests.ts";
 import { serverSide } from "./server-side.ts";
@@ -39,6 +40,9 @@ export class NodeTunnels {
       const { allowed, reason } = authorizer.authorize(user, act);
       if (!allowed) throw forbidden(user, act, reason);
       const { name } = info;
+      const node = nodeOfUser(user);
+      if (node !== undefined && node !== name)
+        throw forbidden(user, act, `node "${node}" opens its own tunnel alone`);
       this.#sockets.handleUpgrade(raw, socket, head, (client) => {
         void this.#open(name, new Tunnel(client, this.#options.clock, refuseAll));
       });

@@ -175,3 +175,39 @@ test("an owner of a kind that nobody serves is not taken for gone", async () => 
   await it.settle();
   assert.deepEqual(await it.names(), ["child"]);
 });
+
+test("nothing goes at the start because its owner is heard of later", async () => {
+  const { client, clock, registry } = await Cluster.start(() => []);
+  const metadata = { name: "owner", namespace: "default" };
+  const owner = await client.create(kinds.secrets, { apiVersion: "v1", kind: "Secret", metadata });
+  const { uid = "" } = owner.metadata;
+  const ownerReferences = [{ apiVersion: "v1", kind: "Secret", name: "owner", uid }];
+  await client.create(kinds.configMaps, {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "child", namespace: "default", ownerReferences },
+  });
+  const judged = Promise.withResolvers<void>();
+  const late: typeof client = {
+    ...client,
+    list: async (kind, ...rest) => {
+      if (kind.resource === kinds.secrets.resource) await judged.promise;
+      return client.list(kind, ...rest);
+    },
+  };
+  const collector = new GarbageCollector({
+    ...{ client: late, clock, log: silent },
+    resources: registry.resources,
+  });
+  const started = collector.start();
+  await client.list(kinds.configMaps);
+  await collector.idle();
+  judged.resolve();
+  await started;
+  await collector.idle();
+  assert.equal((await client.list(kinds.configMaps, "default")).items.length, 1);
+  await client.delete(kinds.secrets, "default", "owner");
+  await collector.idle();
+  assert.equal((await client.list(kinds.configMaps, "default")).items.length, 0);
+  await collector.stop();
+});
