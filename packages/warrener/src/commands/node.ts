@@ -2,13 +2,14 @@
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { Membership, NodeAgent } from "@warrener/orchestration";
+import type { IsolationWish, Membership, NodeAgent } from "@warrener/orchestration";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { DataFolder } from "../data-folder.ts";
 import { CliError } from "../errors.ts";
 import { fileLog } from "../log.ts";
 import { membershipFor } from "../process/node-membership.ts";
 import { workerImages, workerSecrets } from "../process/system-images.ts";
+import { settings } from "../settings.ts";
 import { version } from "../version.ts";
 import { nodeTokenCommand } from "./node-token.ts";
 
@@ -21,6 +22,7 @@ interface Options {
   readonly podAddresses?: string;
   readonly label: Readonly<Record<string, string>>;
   readonly workerEnv?: string;
+  readonly isolation: IsolationWish;
 }
 
 /** Pods have their own grace; whoever stops the node waits no longer than this for all of them. */
@@ -48,6 +50,7 @@ export const nodeCommand = new Command("node")
       .argParser(labelled)
       .default({}, "none"),
   )
+  .addOption(settings.isolation())
   .option("--worker-env <file>", "what pods of warrener/worker are given: run/worker.env of `up`")
   .addCommand(nodeTokenCommand)
   .addHelpText(
@@ -91,7 +94,7 @@ async function run(options: Options): Promise<void> {
 }
 
 async function start(
-  { label, podAddresses }: Options,
+  { label, podAddresses, isolation }: Options,
   data: DataFolder,
   membership: Membership,
 ): Promise<NodeAgent> {
@@ -105,7 +108,7 @@ async function start(
   };
   try {
     return await startRemoteNode({
-      ...{ membership, clock, onConnected },
+      ...{ membership, clock, onConnected, isolation },
       ...{ directory: data.folder("node"), images: workerImages(data), labels: label },
       ...(podAddresses !== undefined && { podAddresses }),
       log: fileLog("node", join(data.folder("logs"), "node.log")),

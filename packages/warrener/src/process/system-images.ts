@@ -1,8 +1,10 @@
 // Which programs the images of Warrener's own stand for on this machine: all of them where the control plane is, that of workers on every node.
+import { dirname, join } from "node:path";
 import type { Images } from "@warrener/orchestration";
 import type { DataFolder } from "../data-folder.ts";
 
-const program = new URL("../../bin/warrener.js", import.meta.url).pathname;
+const installation = new URL("../../../../", import.meta.url).pathname;
+const program = join(installation, "packages/warrener/bin/warrener.js");
 
 /** A small young generation, which is collected more often: less memory, the same throughput. */
 const node = [process.execPath, "--max-semi-space-size=4"];
@@ -28,6 +30,7 @@ export function workerImages(data: DataFolder): Images {
     "warrener/worker": {
       command: [process.execPath, secrets(data, workerSecrets)],
       workingDir: process.cwd(),
+      reads: [installation, dirname(process.execPath), data.secretsFile(workerSecrets)],
     },
   };
 }

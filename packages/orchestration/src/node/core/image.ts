@@ -6,6 +6,8 @@ export interface ImageSpec {
   readonly args?: readonly string[];
   readonly workingDir?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** What of the machine the program reads: shown, too, where containers have something else in its place, as in `/tmp`. */
+  readonly reads?: readonly string[];
 }
 
 export type Images = Readonly<Record<string, ImageSpec>>;

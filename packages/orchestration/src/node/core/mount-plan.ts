@@ -48,6 +48,11 @@ export interface MountPlan {
 
 /** Made anew for each container; everything else in the machine's root is shown. */
 const fresh: ReadonlySet<string> = new Set(["dev", "proc", "run", "sys", "tmp", "lost+found"]);
+/** Whether a container has something of its own where the machine has this path. */
+export function isHidden(path: string): boolean {
+  return fresh.has(path.split("/")[1] ?? "");
+}
+
 const devices = ["null", "zero", "full", "random", "urandom", "tty"];
 const deviceLinks = {
   fd: "/proc/self/fd",

@@ -8,6 +8,7 @@ import { commandLine, imageOf } from "../core/image.ts";
 import { serviceEnv } from "../core/service-env.ts";
 import { volumeVariable } from "../core/volume-files.ts";
 import { containerVolumes, type MountedVolume } from "./container-volumes.ts";
+import { imageFiles } from "./image-files.ts";
 import { terminationFile, terminationPath } from "./isolation/isolation.ts";
 import type { Sandbox } from "./isolation/sandbox.ts";
 import type { PodFolder } from "./pod-folder.ts";
@@ -68,7 +69,7 @@ export function containerSpec(launch: Launch): ContainerSpec {
       ? undefined
       : context.isolation?.place({
           ...{ pod, container, sandbox, folder, instance, user, workingDir },
-          volumes: mounts,
+          volumes: [...mounts, ...imageFiles(image)],
         });
   return {
     key: `${uid}/${container.name}/${restartCount}`,

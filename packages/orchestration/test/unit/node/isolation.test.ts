@@ -48,10 +48,10 @@ describe("the files of a pod", () => {
     hostResolv,
     sharesNetwork: false,
   };
-  const resolv = (spec: Partial<PodSpec>, more: Partial<typeof facts> = {}): readonly string[] =>
-    podFiles(pod(spec), { ...facts, ...more })
-      ["resolv.conf"].trim()
-      .split("\n");
+  const resolv = (spec: Partial<PodSpec>, more: Partial<typeof facts> = {}): readonly string[] => {
+    const files = podFiles(pod(spec), { ...facts, ...more });
+    return files["resolv.conf"].trim().split("\n");
+  };
   const first = [
     "nameserver 127.96.0.10",
     "search shop.svc.cluster.local svc.cluster.local cluster.local home",
