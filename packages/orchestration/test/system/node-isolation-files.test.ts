@@ -135,7 +135,9 @@ describe("a container with files of its own", { skip }, () => {
     await using world = await NodeWorld.start({ isolation });
     const other = { name: "other", image: "warrener/shell", ...sh("exec sleep 60.25") };
     await world.run("pair", [sh("sleep 60"), other], { shareProcessNamespace: true });
-    await world.podUntil("pair", (pod) => containerOf(pod, "other")?.state?.running !== undefined);
+    await world.podUntil("pair", (pod) =>
+      ["main", "other"].every((name) => containerOf(pod, name)?.state?.running !== undefined),
+    );
     const seen = "until ps -e -o args | grep -qx 'sleep 60.25'; do sleep 0.05; done; echo seen";
     assert.equal((await world.exec("pair", ["/bin/sh", "-c", seen])).stdout, "seen\n");
     const gone = world.gone("pair");
