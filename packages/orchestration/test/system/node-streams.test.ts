@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import {
@@ -192,29 +191,24 @@ test("a process that reads once sees the end of its input when its client leaves
   assert.equal(await world.logs("once"), "all of it\n");
 });
 
-/** With a network of its own a pod does not have the machine's ports; `node-isolation-network.test.ts` says what it has. */
-const hasOwnNetwork = process.env["WARRENER_TEST_ISOLATION"] === "namespaces";
-
-test("a port of a pod is reached at its address or the machine's own", {
-  skip: hasOwnNetwork,
-}, async () => {
+test("a port that a pod listens on for itself is reached, until nobody listens there", async () => {
   await using world = await NodeWorld.start();
-  await world.run("server", [sh("sleep 60")]);
-  await world.phase("server", "Running");
-  const server = createServer((socket) => socket.end("welcome")).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  const connection = await world.agent.streams.portForward(
-    { namespace: "default", pod: "server" },
-    port,
-  );
+  const script = `const server = require("node:net").createServer((socket) => { socket.end("welcome"); server.close(); });
+    server.listen(0, "127.0.0.1", () => console.log(server.address().port, "listens"));
+    server.once("close", () => console.log("closed"));
+    setInterval(() => undefined, 60_000);`;
+  const { volumes, volumeMounts } = shared(dirname(process.execPath));
+  await world.run("server", [{ command: [process.execPath, "-e", script], volumeMounts }], {
+    volumes,
+  });
+  const [, port] = /^(\d+) listens$/m.exec(await world.said("server", "listens")) ?? [];
+  const ref = { namespace: "default", pod: "server" };
+  const connection = await world.agent.streams.portForward(ref, Number(port));
   const [chunk] = (await once(connection, "data")) as [Buffer];
   assert.equal(chunk.toString(), "welcome");
-  server.close();
-  await once(server, "close");
-  await assert.rejects(
-    world.agent.streams.portForward({ namespace: "default", pod: "server" }, port),
-  );
+  connection.destroy();
+  await world.said("server", "closed");
+  await assert.rejects(world.agent.streams.portForward(ref, Number(port)), /ECONNREFUSED/);
 });
 
 test("what a container uses is measured", async () => {
