@@ -1,16 +1,14 @@
 // What goes with its owner, and what does not, as Kubernetes' conformance suite asks (cases 12 to 18).
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { KubeObject } from "../../src/api/object.ts";
 import { type OneNodeCluster, oneNodeCluster } from "../fixtures/one-node-cluster.ts";
 import { RawApi } from "../fixtures/raw-api.ts";
 import { until } from "../fixtures/until.ts";
 
 const apps = "/apis/apps/v1/namespaces/default";
-const configMaps = "/api/v1/namespaces/default/configmaps";
-/** Nothing more happens for so long: time enough for a collector that would do the wrong thing. */
-const calmMs = 500;
+const namespaces = "/api/v1/namespaces";
+const configMaps = `${namespaces}/default/configmaps`;
 let it: OneNodeCluster;
 let api: RawApi;
 
@@ -26,6 +24,29 @@ after(async () => {
 async function names(path: string): Promise<readonly string[]> {
   const { items } = await api.ok("GET", path);
   return items.map(({ metadata }: KubeObject) => metadata.name);
+}
+
+function namesUntil(
+  path: string,
+  fits: (names: readonly string[]) => boolean,
+): Promise<readonly string[]> {
+  return until(api, path, () => names(path), fits);
+}
+
+async function gone(collection: string, name: string): Promise<void> {
+  await until(
+    api,
+    collection,
+    () => api.ask("GET", `${collection}/${name}`),
+    ({ code }) => code === 404,
+  );
+}
+
+/** Resolves when the collector has taken away something that was left behind only now, and so has been through all before it. */
+async function collectorHasPassed(): Promise<void> {
+  await configMap("of-late", [await configMap("late")]);
+  await remove(`${configMaps}/late`, "Background");
+  await gone(configMaps, "of-late");
 }
 
 const isNone = (list: readonly string[]): boolean => list.length === 0;
@@ -51,10 +72,7 @@ async function deploy(name: string): Promise<readonly string[]> {
       },
     },
   });
-  return until(
-    () => names(replicaSets(name)),
-    (list) => list.length === 1,
-  );
+  return namesUntil(replicaSets(name), (list) => list.length === 1);
 }
 
 const replicaSets = (app: string): string => `${apps}/replicasets?labelSelector=app%3D${app}`;
@@ -87,52 +105,42 @@ test("a deployment that is deleted in the background takes its replica set and p
   await deploy("background");
   await remove(`${apps}/deployments/background`, "Background");
   assert.equal((await api.ask("GET", `${apps}/deployments/background`)).code, 404, "at once");
-  await until(() => names(replicaSets("background")), isNone);
-  await until(() => names(pods("background")), isNone);
+  await namesUntil(replicaSets("background"), isNone);
+  await namesUntil(pods("background"), isNone);
 });
 
 // Case 13.
 test("a deployment that is deleted as an orphan leaves its replica set, which nobody owns then", async () => {
   const before = await deploy("orphaned");
   await remove(`${apps}/deployments/orphaned`, "Orphan");
-  await until(
-    () => api.ask("GET", `${apps}/deployments/orphaned`),
-    ({ code }) => code === 404,
-  );
-  await sleep(calmMs);
+  await gone(`${apps}/deployments`, "orphaned");
+  await collectorHasPassed();
   assert.deepEqual(await names(replicaSets("orphaned")), before);
   const { metadata } = await api.ok("GET", `${apps}/replicasets/${before[0]}`);
   assert.equal(metadata.ownerReferences, undefined);
   await remove(`${apps}/replicasets/${before[0]}`, "Background");
-  await until(() => names(pods("orphaned")), isNone);
+  await namesUntil(pods("orphaned"), isNone);
 });
 
 // Case 14.
 test("an owner that is deleted in the foreground stays until its dependents are gone", async () => {
   const [replicaSet] = await deploy("foreground");
-  await until(
-    () => names(pods("foreground")),
-    (list) => list.length === 2,
-  );
-  const [held] = await names(pods("foreground"));
+  const [held] = await namesUntil(pods("foreground"), (list) => list.length === 2);
   const path = `/api/v1/namespaces/default/pods/${held}`;
   const type = "application/merge-patch+json";
   const finalizers = (list: readonly string[]): Promise<unknown> =>
     api.ok("PATCH", path, { body: { metadata: { finalizers: list } }, type });
   await finalizers(["example.com/hold"]);
   await remove(`${apps}/replicasets/${replicaSet}`, "Foreground");
-  await until(
-    () => names(pods("foreground")),
-    (list) => list.length <= 2 && list.includes(held ?? ""),
-  );
-  await sleep(calmMs);
+  await namesUntil(pods("foreground"), (list) => list.length <= 2 && list.includes(held ?? ""));
+  await collectorHasPassed();
   const { metadata } = await api.ok("GET", `${apps}/replicasets/${replicaSet}`);
   assert.deepEqual(metadata.finalizers, ["foregroundDeletion"]);
   assert.notEqual(metadata.deletionTimestamp, undefined);
   await remove(`${apps}/deployments/foreground`, "Background");
   await finalizers([]);
-  await until(() => names(replicaSets("foreground")), isNone);
-  await until(() => names(pods("foreground")), isNone);
+  await namesUntil(replicaSets("foreground"), isNone);
+  await namesUntil(pods("foreground"), isNone);
 });
 
 // Case 15.
@@ -142,12 +150,9 @@ test("a dependent with a second owner outlives the first", async () => {
   await configMap("of-first", [first]);
   await configMap("of-both", [first, second]);
   await remove(`${configMaps}/first`, "Foreground");
-  await until(
-    () => isThere("first"),
-    (there) => !there,
-  );
+  await gone(configMaps, "first");
   assert.equal(await isThere("of-first"), false);
-  await sleep(calmMs);
+  await collectorHasPassed();
   const { metadata } = await api.ok("GET", `${configMaps}/of-both`);
   assert.deepEqual(
     metadata.ownerReferences.map(({ name }: { name: string }) => name),
@@ -167,15 +172,11 @@ test("three that own each other in a circle all go", async () => {
     type: "application/merge-patch+json",
   });
   await remove(`${configMaps}/one`, "Background");
-  for (const name of ["one", "two", "three"])
-    await until(
-      () => isThere(name),
-      (there) => !there,
-    );
+  for (const name of ["one", "two", "three"]) await gone(configMaps, name);
 });
 
 function namespace(name: string): Promise<KubeObject> {
-  return api.ok("POST", "/api/v1/namespaces", {
+  return api.ok("POST", namespaces, {
     body: { apiVersion: "v1", kind: "Namespace", metadata: { name } },
   });
 }
@@ -190,14 +191,13 @@ test("a namespace that is deleted takes its running pods along, and comes back e
   // Its service account follows within moments.
   await api.ok("POST", path, { body: { apiVersion: "v1", kind: "Pod", metadata, spec } });
   await until(
+    api,
+    path,
     () => api.ok("GET", `${path}/busy`),
     ({ status }) => status.phase === "Running",
   );
-  await api.ok("DELETE", "/api/v1/namespaces/leaving");
-  await until(
-    () => api.ask("GET", "/api/v1/namespaces/leaving"),
-    ({ code }) => code === 404,
-  );
+  await api.ok("DELETE", `${namespaces}/leaving`);
+  await gone(namespaces, "leaving");
   await namespace("leaving");
   assert.deepEqual(await names(path), []);
 });
@@ -211,13 +211,13 @@ test("a finalizer of a namespace is set and taken off through `finalize`, and ke
   const held = await finalize(made, ["kubernetes", "example.com/hold"]);
   assert.deepEqual(held["spec"], { finalizers: ["kubernetes", "example.com/hold"] });
   await api.ok("DELETE", path);
-  await sleep(calmMs);
+  // One that is deleted after it, and held by nobody, has gone.
+  await namespace("passing");
+  await api.ok("DELETE", `${namespaces}/passing`);
+  await gone(namespaces, "passing");
   const going = await api.ok("GET", path);
   assert.equal(going.status.phase, "Terminating");
   assert.deepEqual(going.spec.finalizers, ["example.com/hold"]);
   await finalize(going, []);
-  await until(
-    () => api.ask("GET", path),
-    ({ code }) => code === 404,
-  );
+  await gone(namespaces, "held");
 });

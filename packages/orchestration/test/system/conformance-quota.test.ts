@@ -32,6 +32,8 @@ async function quota(hard: object, more: object = {}): Promise<void> {
     },
   });
   await until(
+    api,
+    `${core}/resourcequotas`,
     () => api.ok("GET", `${core}/resourcequotas/q`),
     ({ status }) => status?.hard !== undefined,
   );
@@ -40,6 +42,8 @@ async function quota(hard: object, more: object = {}): Promise<void> {
 /** Resolves once the quota counts this. */
 async function uses(used: Readonly<Record<string, string>>): Promise<void> {
   await until(
+    api,
+    `${core}/resourcequotas`,
     () => api.ok("GET", `${core}/resourcequotas/q`),
     ({ status }) => Object.entries(used).every(([name, value]) => status.used[name] === value),
   );

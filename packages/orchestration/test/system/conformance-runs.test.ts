@@ -36,6 +36,8 @@ test("a job whose pods restart their containers in place completes without a fai
     },
   });
   const { status } = await until(
+    api,
+    jobs,
     () => api.ok("GET", `${jobs}/stubborn`),
     ({ status: seen }) => seen?.completionTime !== undefined,
   );
@@ -66,8 +68,10 @@ test("a log is read over a WebSocket, as it is and in base64, also while it grow
     },
   });
   await until(
-    () => api.ask("GET", `${pods}/talks/log`),
-    ({ body }) => String(body).includes("alive"),
+    api,
+    pods,
+    () => api.ok("GET", `${pods}/talks`),
+    ({ status }) => status.phase === "Running",
   );
   const read = async (query: string, protocol: string): Promise<string> => {
     const client = api.socket(`${pods}/talks/log?${query}`, protocol);

@@ -64,9 +64,12 @@ test("a node of the same process comes up and stays ready although a webhook for
   }
   await using second = await oneNodeCluster(directories);
   using api = await RawApi.of(second.kubeconfig);
-  const lease = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/laptop";
+  const leases = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases";
+  const lease = `${leases}/laptop`;
   const { spec } = await api.ok("GET", lease);
   await until(
+    api,
+    leases,
     () => api.ok("GET", lease),
     ({ spec: now }) => now.renewTime !== spec.renewTime,
   );

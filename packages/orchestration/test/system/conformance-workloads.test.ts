@@ -60,6 +60,8 @@ for (const kind of ["Deployment", "ReplicaSet", "StatefulSet"])
     await api.ok("PATCH", `${path}/scaled/scale`, { body, type: merge });
     assert.equal(await replicasOf(), 3);
     await until(
+      api,
+      path,
       () => api.ok("GET", `${path}/scaled/scale`),
       ({ status }) => status.replicas === 3,
     );
@@ -88,7 +90,7 @@ test("an eviction is refused until the budget is changed to allow it, and once m
       )
       .map(({ metadata }: KubeObject) => metadata.name);
   };
-  const [name = ""] = await until(ready, ({ length }) => length === 3);
+  const [name = ""] = await until(api, pods, ready, ({ length }) => length === 3);
   const evict = (pod: string): Promise<Answered> =>
     api.ask("POST", `${pods}/${pod}/eviction`, {
       body: { apiVersion: "policy/v1", kind: "Eviction", metadata: { name: pod } },
@@ -97,6 +99,8 @@ test("an eviction is refused until the budget is changed to allow it, and once m
     const body = { spec: { minAvailable } };
     const { metadata } = await api.ok("PATCH", `${budgets}/kept`, { body, type: merge });
     await until(
+      api,
+      budgets,
       () => api.ok("GET", `${budgets}/kept`),
       ({ status }) =>
         status.observedGeneration === metadata.generation && status.currentHealthy === 3,
@@ -116,7 +120,7 @@ test("an eviction is refused until the budget is changed to allow it, and once m
   assert.equal(refused.body.details.causes[0].reason, "DisruptionBudget");
   await budget(2);
   assert.equal((await evict(name)).code, 201);
-  const [next = ""] = await until(ready, ({ length }) => length === 3);
+  const [next = ""] = await until(api, pods, ready, ({ length }) => length === 3);
   await budget(3);
   assert.equal((await evict(next)).code, 429);
   await api.ok("DELETE", `${budgets}/kept`);

@@ -7,9 +7,6 @@ import type { UpgradeHandler } from "../../http/api-server.ts";
 const binary = "binary.k8s.io";
 const base64 = "base64.binary.k8s.io";
 
-/** How often it is looked whether a slow reader has taken what waits for it: `ws` does not tell. */
-const drainMs = 20;
-
 /** @param answerTo what the same request gets without a WebSocket */
 export function logSession(
   answerTo: (request: Parameters<UpgradeHandler>[0]) => Promise<Answer>,
@@ -40,6 +37,7 @@ async function send(answer: Answer, client: WebSocket): Promise<void> {
 function sinkOf(client: WebSocket): Sink {
   const isText = client.protocol === base64;
   const isOpen = (): boolean => client.readyState === client.OPEN;
+  let lastTaken = Promise.resolve();
   return {
     get bufferedBytes() {
       return client.bufferedAmount;
@@ -47,12 +45,12 @@ function sinkOf(client: WebSocket): Sink {
     write: (chunk) => {
       if (!isOpen()) return;
       const octets = Buffer.from(chunk);
-      client.send(isText ? octets.toString("base64") : octets);
+      // What is sent is taken in order, and told also when the client is gone.
+      lastTaken = new Promise((resolve) =>
+        client.send(isText ? octets.toString("base64") : octets, () => resolve()),
+      );
     },
-    drained: async () => {
-      while (isOpen() && client.bufferedAmount > 0)
-        await new Promise((resolve) => setTimeout(resolve, drainMs));
-    },
+    drained: () => lastTaken,
     end: () => client.close(),
   };
 }
