@@ -1,25 +1,16 @@
 // Who may do what, as Kubernetes' conformance suite asks (cases 54 and 55), and what it does not ask: denials, and that nobody grants what they do not have.
 import assert from "node:assert/strict";
 import { createPublicKey, verify } from "node:crypto";
-import { after, before, describe, test } from "node:test";
-import { type TestControlPlane, testControlPlane } from "../fixtures/control-plane.ts";
-import { type Answered, type Asked, RawApi } from "../fixtures/raw-api.ts";
+import { describe, test } from "node:test";
+import { testControlPlane } from "../fixtures/control-plane.ts";
+import { type Answered, type Asked } from "../fixtures/raw-api.ts";
+import { served } from "../fixtures/served.ts";
 
 const rbac = "rbac.authorization.k8s.io";
 const roles = `/apis/${rbac}/v1/namespaces/default/roles`;
 const bindings = `/apis/${rbac}/v1/namespaces/default/rolebindings`;
 
-let server: TestControlPlane;
-let api: RawApi;
-
-before(async () => {
-  server = await testControlPlane();
-  api = await RawApi.of(server.kubeconfig);
-});
-after(async () => {
-  api[Symbol.dispose]();
-  await server[Symbol.asyncDispose]();
-});
+const { api } = await served(testControlPlane());
 
 function as(user: string, method: string, path: string, asked: Asked = {}): Promise<Answered> {
   return api.ask(method, path, { ...asked, headers: { "Impersonate-User": user } });

@@ -1,23 +1,14 @@
 // Kinds that are defined later, as Kubernetes' conformance suite asks for them (cases 23, 24 and 27).
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import type { KubeObject } from "../../src/api/object.ts";
-import { type TestControlPlane, testControlPlane } from "../fixtures/control-plane.ts";
-import { type Answered, RawApi } from "../fixtures/raw-api.ts";
+import { testControlPlane } from "../fixtures/control-plane.ts";
+import { type Answered } from "../fixtures/raw-api.ts";
+import { served } from "../fixtures/served.ts";
 
 const definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const merge = "application/merge-patch+json";
-let server: TestControlPlane;
-let api: RawApi;
-
-before(async () => {
-  server = await testControlPlane();
-  api = await RawApi.of(server.kubeconfig);
-});
-after(async () => {
-  api[Symbol.dispose]();
-  await server[Symbol.asyncDispose]();
-});
+const { api } = await served(testControlPlane());
 
 function definition(plural: string, spec: object, more: object = {}): object {
   return {

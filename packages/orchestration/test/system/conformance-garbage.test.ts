@@ -1,25 +1,15 @@
 // What goes with its owner, and what does not, as Kubernetes' conformance suite asks (cases 12 to 18).
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import type { KubeObject } from "../../src/api/object.ts";
-import { type OneNodeCluster, oneNodeCluster } from "../fixtures/one-node-cluster.ts";
-import { RawApi } from "../fixtures/raw-api.ts";
+import { oneNodeCluster } from "../fixtures/one-node-cluster.ts";
+import { served } from "../fixtures/served.ts";
 import { until } from "../fixtures/until.ts";
 
 const apps = "/apis/apps/v1/namespaces/default";
 const namespaces = "/api/v1/namespaces";
 const configMaps = `${namespaces}/default/configmaps`;
-let it: OneNodeCluster;
-let api: RawApi;
-
-before(async () => {
-  it = await oneNodeCluster();
-  api = await RawApi.of(it.kubeconfig);
-});
-after(async () => {
-  api[Symbol.dispose]();
-  await it[Symbol.asyncDispose]();
-});
+const { api } = await served(oneNodeCluster());
 
 async function names(path: string): Promise<readonly string[]> {
   const { items } = await api.ok("GET", path);

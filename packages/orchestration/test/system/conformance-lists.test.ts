@@ -1,23 +1,13 @@
 // Lists, tables and discovery as Kubernetes' conformance suite asks for them (cases 6 to 11).
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { type TestControlPlane, testControlPlane } from "../fixtures/control-plane.ts";
-import { RawApi } from "../fixtures/raw-api.ts";
+import { test } from "node:test";
+import { testControlPlane } from "../fixtures/control-plane.ts";
+import { served } from "../fixtures/served.ts";
 
 const configMaps = "/api/v1/namespaces/default/configmaps";
 const historyMax = 60;
 const table = "application/json;as=Table;v=v1;g=meta.k8s.io";
-let server: TestControlPlane;
-let api: RawApi;
-
-before(async () => {
-  server = await testControlPlane({ historyMax });
-  api = await RawApi.of(server.kubeconfig);
-});
-after(async () => {
-  api[Symbol.dispose]();
-  await server[Symbol.asyncDispose]();
-});
+const { api } = await served(testControlPlane({ historyMax }));
 
 async function create(...names: readonly string[]): Promise<void> {
   for (const name of names)

@@ -1,23 +1,14 @@
 // Rules about objects that are written as expressions or limits, as Kubernetes' conformance suite asks for them (cases 28, 29 and 53).
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { type TestControlPlane, testControlPlane } from "../fixtures/control-plane.ts";
-import { type Answered, RawApi } from "../fixtures/raw-api.ts";
+import { test } from "node:test";
+import { testControlPlane } from "../fixtures/control-plane.ts";
+import { type Answered } from "../fixtures/raw-api.ts";
+import { served } from "../fixtures/served.ts";
 
 const group = "/apis/admissionregistration.k8s.io/v1";
 const core = "/api/v1/namespaces/default";
 const merge = "application/merge-patch+json";
-let server: TestControlPlane;
-let api: RawApi;
-
-before(async () => {
-  server = await testControlPlane();
-  api = await RawApi.of(server.kubeconfig);
-});
-after(async () => {
-  api[Symbol.dispose]();
-  await server[Symbol.asyncDispose]();
-});
+const { api } = await served(testControlPlane());
 
 async function policy(name: string, spec: object): Promise<void> {
   const apiVersion = "admissionregistration.k8s.io/v1";

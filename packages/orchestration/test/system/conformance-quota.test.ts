@@ -1,22 +1,13 @@
 // Quotas as Kubernetes' conformance suite asks for them (cases 19 to 22).
 import assert from "node:assert/strict";
-import { after, afterEach, before, test } from "node:test";
-import { type OneNodeCluster, oneNodeCluster } from "../fixtures/one-node-cluster.ts";
-import { type Answered, RawApi } from "../fixtures/raw-api.ts";
+import { afterEach, test } from "node:test";
+import { oneNodeCluster } from "../fixtures/one-node-cluster.ts";
+import { type Answered } from "../fixtures/raw-api.ts";
+import { served } from "../fixtures/served.ts";
 import { until } from "../fixtures/until.ts";
 
 const core = "/api/v1/namespaces/default";
-let it: OneNodeCluster;
-let api: RawApi;
-
-before(async () => {
-  it = await oneNodeCluster();
-  api = await RawApi.of(it.kubeconfig);
-});
-after(async () => {
-  api[Symbol.dispose]();
-  await it[Symbol.asyncDispose]();
-});
+const { api } = await served(oneNodeCluster());
 afterEach(async () => {
   await api.ok("DELETE", `${core}/resourcequotas`);
   await api.ok("DELETE", `${core}/pods`);

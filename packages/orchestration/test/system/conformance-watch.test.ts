@@ -1,22 +1,13 @@
 // Watches as Kubernetes' conformance suite asks for them (cases 1 to 5).
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
+import { beforeEach, test } from "node:test";
 import type { KubeObject } from "../../src/api/object.ts";
-import { type TestControlPlane, testControlPlane } from "../fixtures/control-plane.ts";
-import { RawApi, type RawWatch } from "../fixtures/raw-api.ts";
+import { testControlPlane } from "../fixtures/control-plane.ts";
+import { type RawWatch } from "../fixtures/raw-api.ts";
+import { served } from "../fixtures/served.ts";
 
 const configMaps = "/api/v1/namespaces/default/configmaps";
-let server: TestControlPlane;
-let api: RawApi;
-
-before(async () => {
-  server = await testControlPlane();
-  api = await RawApi.of(server.kubeconfig);
-});
-after(async () => {
-  api[Symbol.dispose]();
-  await server[Symbol.asyncDispose]();
-});
+const { api } = await served(testControlPlane());
 beforeEach(() => api.ok("DELETE", configMaps));
 
 function create(name: string, label: string): Promise<KubeObject> {

@@ -1,25 +1,16 @@
 // Scale, disruption budgets and priority classes at the door, as Kubernetes' conformance suite asks for them (cases 37, 47 and 52).
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import type { KubeObject } from "../../src/api/object.ts";
-import { type OneNodeCluster, oneNodeCluster } from "../fixtures/one-node-cluster.ts";
-import { type Answered, RawApi } from "../fixtures/raw-api.ts";
+import { oneNodeCluster } from "../fixtures/one-node-cluster.ts";
+import { type Answered } from "../fixtures/raw-api.ts";
+import { served } from "../fixtures/served.ts";
 import { until } from "../fixtures/until.ts";
 
 const apps = "/apis/apps/v1/namespaces/default";
 const pods = "/api/v1/namespaces/default/pods";
 const merge = "application/merge-patch+json";
-let it: OneNodeCluster;
-let api: RawApi;
-
-before(async () => {
-  it = await oneNodeCluster();
-  api = await RawApi.of(it.kubeconfig);
-});
-after(async () => {
-  api[Symbol.dispose]();
-  await it[Symbol.asyncDispose]();
-});
+const { api } = await served(oneNodeCluster());
 
 function workload(kind: string, name: string, replicas: number): object {
   const labels = { app: name };
