@@ -13,10 +13,7 @@ import { inProcessClient } from "./client/in-process-client.ts";
 import { Informers } from "./client/informer.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { certificateController } from "./controllers/certificates/controller.ts";
-import {
-  defaultNodeLifecycleProfile,
-  type NodeLifecycleProfile,
-} from "./controllers/node-lifecycle/profiles.ts";
+import type { NodeLifecycleProfile } from "./controllers/node-lifecycle/profiles.ts";
 import type { Controller, ControllerContext } from "./controllers/runtime/controller.ts";
 import { ControllerManager } from "./controllers/runtime/controller-manager.ts";
 import { customResourceDefinitionController, serveStoredDefinitions } from "./crd/controller.ts";
@@ -24,16 +21,8 @@ import type { Log } from "./log.ts";
 import type { NodeStreams } from "./node/node-streams.ts";
 import { kubeconfig } from "./pki/kubeconfig.ts";
 import { openPki, type Pki } from "./pki/pki-folder.ts";
-import { certificateRequestAdmission } from "./server/admission/certificate-request.ts";
-import { defaultTolerationsAdmission } from "./server/admission/default-tolerations.ts";
 import { escalationAdmission } from "./server/admission/escalation.ts";
-import { limitRangerAdmission } from "./server/admission/limit-ranger.ts";
-import { nodePodCidrAdmission } from "./server/admission/node-pod-cidr.ts";
-import { nodeRestrictionAdmission } from "./server/admission/node-restriction.ts";
-import { validatingPolicyAdmission } from "./server/admission/policy/validating-policy.ts";
-import { priorityAdmission } from "./server/admission/priority.ts";
-import { resourceQuotaAdmission } from "./server/admission/resource-quota.ts";
-import { serviceAccountAdmission } from "./server/admission/service-account.ts";
+import { admissionPlugins } from "./server/admission/plugins.ts";
 import { webhookAdmission } from "./server/admission/webhooks/index.ts";
 import { authenticator } from "./server/auth/authenticator.ts";
 import { authorizer } from "./server/auth/authorizer.ts";
@@ -46,7 +35,6 @@ import { reviews } from "./server/http/reviews.ts";
 import { VirtualResources } from "./server/http/virtual-resources.ts";
 import { Watches } from "./server/http/watch-handler.ts";
 import { OpenApiDocuments } from "./server/openapi.ts";
-import type { AdmissionPlugin } from "./server/registry/admission.ts";
 import { Registry } from "./server/registry/registry.ts";
 import { type NodeStreamsOf, podConnections } from "./server/streams/edge/pod-connections.ts";
 import { approvalHandler } from "./server/subresources/approval.ts";
@@ -57,7 +45,6 @@ import { podLogs } from "./server/subresources/pod-log.ts";
 import { scaleHandler } from "./server/subresources/scale.ts";
 import { tokenHandler } from "./server/subresources/service-account-token.ts";
 import { Subresources } from "./server/subresources/subresources.ts";
-import { serviceAllocationAdmission } from "./services/index.ts";
 import { openStore } from "./store/durable-store.ts";
 import { NodeTunnels } from "./tunnel/index.ts";
 
@@ -206,25 +193,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-/** In the order in which they are asked: those that fill in, then those that count what has been filled in. */
-function admissionPlugins(
-  registry: () => Registry,
-  { evictionSeconds }: NodeLifecycleProfile = defaultNodeLifecycleProfile,
-): readonly AdmissionPlugin[] {
-  return [
-    certificateRequestAdmission,
-    nodePodCidrAdmission(registry),
-    nodeRestrictionAdmission,
-    defaultTolerationsAdmission(evictionSeconds),
-    serviceAccountAdmission(registry),
-    priorityAdmission(registry),
-    limitRangerAdmission(registry),
-    serviceAllocationAdmission(registry),
-    validatingPolicyAdmission(registry),
-    resourceQuotaAdmission(registry),
-  ];
 }
 
 /** Definitions of kinds and certificates are the API server's own affair, also where nothing else works on it. */
