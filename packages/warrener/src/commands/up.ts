@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Access } from "@warrener/access";
-import type { Client, IsolationWish, NodeAgent, Orchestration } from "@warrener/orchestration";
+import type { IsolationWish, Orchestration } from "@warrener/orchestration";
 import { Command } from "commander";
 import { DataFolder, type DevEnvironment } from "../data-folder.ts";
 import { CliError } from "../errors.ts";
@@ -123,7 +123,13 @@ async function startServices(
   )) as [Ready, Ready];
   const amqp = broker.ports["amqp"];
   const WARRENER_URL = `http://127.0.0.1:${gateway.ports["http"]}`;
-  const forPods = await addressesForPods(options, agent, client, { broker, gateway });
+  const { publishServices } = await import("../process/system-services.ts");
+  const services = await publishServices(client, { broker: broker.ports, gateway: gateway.ports });
+  // Pods with a network of their own do not have the machine's loopback.
+  const forPods =
+    agent.level === "L2"
+      ? services
+      : { broker: `127.0.0.1:${amqp}`, gateway: `127.0.0.1:${gateway.ports["http"]}` };
   data.writeSecrets(workerSecrets, {
     WARRENER_URL: `http://${forPods.gateway}`,
     WARRENER_TOKEN: workerToken,
@@ -138,34 +144,6 @@ async function startServices(
     METRICS_URL: metricsUrl,
   };
   return { environment, kubernetes: `https://127.0.0.1:${port}` };
-}
-
-/** Where workers reach them: by their Services where pods have a network of their own, directly elsewhere. */
-async function addressesForPods(
-  { port }: Options,
-  { level }: NodeAgent,
-  client: Client,
-  { broker, gateway }: { readonly broker: Ready; readonly gateway: Ready },
-): Promise<{ readonly broker: string; readonly gateway: string }> {
-  const { publishService } = await import("../process/system-services.ts");
-  const { amqp = 0, metrics = 0 } = broker.ports;
-  const { http = 0 } = gateway.ports;
-  const [brokerAddress, gatewayAddress] = await Promise.all([
-    publishService(client, {
-      name: "broker",
-      ports: {
-        amqp: { port: 5672, targetPort: amqp },
-        metrics: { port: 15_692, targetPort: metrics },
-      },
-    }),
-    publishService(client, {
-      name: "gateway",
-      ports: { http: { port: port || 5049, targetPort: http } },
-    }),
-  ]);
-  return level === "L2"
-    ? { broker: `${brokerAddress}:5672`, gateway: `${gatewayAddress}:${port || 5049}` }
-    : { broker: `127.0.0.1:${amqp}`, gateway: `127.0.0.1:${http}` };
 }
 
 /**
