@@ -78,6 +78,9 @@ async function run(options: Options): Promise<void> {
     });
   using claim = data.claim("another folder for another node: --data DIR");
   void claim;
+  // Nothing that an agent waits for keeps a process alive: neither pods, nor a server that is gone.
+  using awake = setInterval(() => undefined, 60_000);
+  void awake;
   if (options.workerEnv !== undefined) data.linkSecrets(workerSecrets, resolve(options.workerEnv));
   const membership = await membershipFor({
     ...{ directory: data.folder("node"), folder: data.path, token },
@@ -135,11 +138,9 @@ function tokenOf({ token, tokenFile }: Options): string | undefined {
 /** Resolves at the first Ctrl-C or SIGTERM. */
 async function untilStopped(): Promise<void> {
   const stopping = new AbortController();
-  const awake = setInterval(() => undefined, 60_000); // nothing of an agent whose server is gone keeps a process alive
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.once(signal, () => stopping.abort());
   await once(stopping.signal, "abort");
-  clearInterval(awake);
 }
 
 /** Pods end as they ask to, within their grace. A second signal, or too long a wait, leaves those that still run to the next start. */

@@ -51,13 +51,20 @@ function containersIn(dataDir: string): readonly number[] {
     .filter((pid) => {
       try {
         const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-        return words[0] === "/bin/sh" && words.some((word) => word.startsWith(`${dataDir}/node/`));
+        const isOfFolder = words.some((word) => word.startsWith(`${dataDir}/node/`));
+        return words[0] === "/bin/sh" && isOfFolder && groupOf(pid) === pid;
       } catch {
         return false; // it ended meanwhile
       }
     })
     .map(Number)
     .toSorted((a, b) => a - b);
+}
+
+/** proc_pid_stat(5) */
+function groupOf(pid: string): string | undefined {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[2];
 }
 
 function killContainers(dataDir: string): void {

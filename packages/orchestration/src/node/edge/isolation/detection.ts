@@ -20,6 +20,9 @@ export interface DetectionOptions extends Pick<IsolationOptions, "directory" | "
   readonly log: Log;
 }
 
+/** A command that does nothing takes some milliseconds. */
+const trialMsMax = 10_000;
+
 const levels = {
   process: [],
   "user-namespaces": ["L1"],
@@ -71,7 +74,12 @@ async function tryOut(isolation: Isolation, { directory, clock }: DetectionOptio
       limits: {},
       place,
     });
-    const { exitCode } = await running.exited;
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const cancel = clock.after(trialMsMax, () => {
+      running.signal("SIGKILL");
+      reject(new Error(`a command was not over within ${trialMsMax} ms`));
+    });
+    const { exitCode } = await Promise.race([running.exited, late]).finally(cancel);
     if (exitCode !== 0) throw new Error(`a command ended with ${exitCode}`);
   } finally {
     await isolation.sandboxes.remove(folder.path);
