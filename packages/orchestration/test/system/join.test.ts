@@ -58,8 +58,11 @@ describe("a machine that joins", () => {
   }): Promise<JoinProblem> {
     const own = await folder();
     const joining = joinCluster({
-      ...{ server: server(), name: "b", ...options },
-      ...{ directory: own, clock },
+      server: server(),
+      name: "b",
+      ...options,
+      directory: own,
+      clock,
     });
     const error = await joining.then(
       () => assert.fail("it joined"),
@@ -113,8 +116,11 @@ describe("a machine that joins", () => {
     const given = await token();
     const attempt = async (): Promise<unknown> =>
       joinCluster({
-        ...{ server: server(), token: given, directory: await folder() },
-        ...{ name: "twin", clock },
+        server: server(),
+        token: given,
+        directory: await folder(),
+        name: "twin",
+        clock,
       });
     const results = await Promise.allSettled([attempt(), attempt()]);
     assert.deepEqual(results.map(({ status }) => status).toSorted(), ["fulfilled", "rejected"]);
@@ -123,8 +129,11 @@ describe("a machine that joins", () => {
   test("takes the first name that is free where it may choose", async () => {
     await it.plane.client.create(kinds.nodes, nodeNamed("box-2"));
     const membership = await joinCluster({
-      ...{ server: server(), token: await token(), directory: await folder() },
-      ...{ name: (number: number) => `box-${number}`, clock },
+      server: server(),
+      token: await token(),
+      directory: await folder(),
+      name: (number: number) => `box-${number}`,
+      clock,
     });
     assert.equal(membership.name, "box-3");
   });

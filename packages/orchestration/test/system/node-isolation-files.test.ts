@@ -28,17 +28,22 @@ describe("a container with files of its own", { skip }, () => {
   test("finds every kind of volume where it mounts it, and cannot write what comes from the API", async () => {
     await using world = await NodeWorld.start({ isolation });
     const configMap: ConfigMap = {
-      ...{ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "pages", namespace: "default" } },
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "pages", namespace: "default" },
       data: { index: "page", other: "second" },
     };
     const secret: Secret = {
-      ...{ apiVersion: "v1", kind: "Secret", metadata: { name: "safe", namespace: "default" } },
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: "safe", namespace: "default" },
       data: { code: Buffer.from("1234").toString("base64") },
     };
     await world.client.create(kinds.configMaps, configMap);
     await world.client.create(kinds.secrets, secret);
     await world.client.create(kinds.serviceAccounts, {
-      ...{ apiVersion: "v1", kind: "ServiceAccount" },
+      apiVersion: "v1",
+      kind: "ServiceAccount",
       metadata: { name: "default", namespace: "default" },
     });
     const token = { serviceAccountToken: { path: "token" } };
@@ -77,7 +82,9 @@ describe("a container with files of its own", { skip }, () => {
   test("sees a config map change, and mounts one volume inside another", async () => {
     await using world = await NodeWorld.start({ isolation });
     const configMap = (text: string): ConfigMap => ({
-      ...{ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "pages", namespace: "default" } },
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "pages", namespace: "default" },
       data: { index: text },
     });
     await world.client.create(kinds.configMaps, configMap("old"));

@@ -37,7 +37,10 @@ async function run({ data: folder, expires, tokenOnly }: Options): Promise<void>
   const { client, server, authority } = await kubeconfigClient(file, clock);
   using own = client;
   const { token, secretName } = await createJoinToken({
-    ...{ client: own, authority, clock, lifeMs: expires },
+    client: own,
+    authority,
+    clock,
+    lifeMs: expires,
   }).catch((cause: unknown) => {
     if ((cause as NodeJS.ErrnoException).code !== "ECONNREFUSED") throw cause;
     throw new CliError(`the control plane of ${folder} does not answer at ${server}`, {

@@ -83,8 +83,11 @@ async function run(options: Options): Promise<void> {
   void awake;
   if (options.workerEnv !== undefined) data.linkSecrets(workerSecrets, resolve(options.workerEnv));
   const membership = await membershipFor({
-    ...{ directory: data.folder("node"), folder: data.path, token },
-    ...{ server: options.join, name: options.name },
+    directory: data.folder("node"),
+    folder: data.path,
+    token,
+    server: options.join,
+    name: options.name,
   }).catch(async (error: unknown) => {
     const { whyNotJoined } = await import("../process/node-errors.ts");
     throw whyNotJoined(error, options.name);
@@ -111,8 +114,13 @@ async function start(
   };
   try {
     return await startRemoteNode({
-      ...{ membership, clock, onConnected, isolation },
-      ...{ directory: data.folder("node"), images: workerImages(data), labels: label },
+      membership,
+      clock,
+      onConnected,
+      isolation,
+      directory: data.folder("node"),
+      images: workerImages(data),
+      labels: label,
       ...(podAddresses !== undefined && { podAddresses }),
       log: fileLog("node", join(data.folder("logs"), "node.log")),
     });

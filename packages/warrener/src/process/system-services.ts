@@ -54,7 +54,8 @@ function serviceOf(name: Published, listening: Ready["ports"]): Service {
     spec: {
       selector: labels,
       ports: Object.entries(published[name]).map(([portName, port]) => ({
-        ...{ name: portName, port },
+        name: portName,
+        port,
         targetPort: listening[portName] ?? port,
       })),
     },

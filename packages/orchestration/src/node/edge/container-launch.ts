@@ -68,7 +68,13 @@ export function containerSpec(launch: Launch): ContainerSpec {
     sandbox === undefined || mounts === undefined
       ? undefined
       : context.isolation?.place({
-          ...{ pod, container, sandbox, folder, instance, user, workingDir },
+          pod,
+          container,
+          sandbox,
+          folder,
+          instance,
+          user,
+          workingDir,
           volumes: [...mounts, ...imageFiles(image)],
         });
   return {

@@ -46,7 +46,12 @@ export function processRuntime(options: {
       const cgroup = cgroups.create(spec.key, spec.limits);
       const within = place?.within;
       const record: ProcessRecord = {
-        ...{ bootId: bootId(), workingDir, env, cgroup, user, stdin },
+        bootId: bootId(),
+        workingDir,
+        env,
+        cgroup,
+        user,
+        stdin,
         ...(within !== undefined && { within }),
       };
       if (user !== undefined) chownSync(spec.folder, user.uid, user.gid ?? user.uid);

@@ -20,7 +20,13 @@ export async function startRemoteNode(options: RemoteNodeOptions): Promise<NodeA
   const agent = await startNodeAgent({ ...options, name, client });
   const { streams } = agent;
   const tunnel = new NodeTunnel({
-    ...{ server, authority, credentials: { identity }, name, streams, clock, log },
+    server,
+    authority,
+    credentials: { identity },
+    name,
+    streams,
+    clock,
+    log,
     ...(onConnected !== undefined && { onConnected }),
   });
   closing.defer(() => tunnel.stop());

@@ -120,7 +120,9 @@ function* actsOf(rule: PolicyRule): Iterable<Act> {
         for (const name of names) {
           const [resource = "", subresource] = full.split("/", 2);
           yield {
-            ...{ verb, group: apiGroup, resource },
+            verb,
+            group: apiGroup,
+            resource,
             ...(subresource !== undefined && { subresource }),
             ...(name !== undefined && { name }),
           };

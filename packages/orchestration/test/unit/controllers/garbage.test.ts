@@ -196,7 +196,9 @@ test("nothing goes at the start because its owner is heard of later", async () =
     },
   };
   const collector = new GarbageCollector({
-    ...{ client: late, clock, log: silent },
+    client: late,
+    clock,
+    log: silent,
     resources: registry.resources,
   });
   const started = collector.start();

@@ -18,7 +18,11 @@ describe("namespaces", () => {
     assert.deepEqual(namespacesOf(pod(), "L2"), all);
     assert.deepEqual(namespacesOf(pod(), "L1"), { ...all, user: true, net: false });
     assert.deepEqual(namespacesOf(pod({ hostNetwork: true, hostIPC: true, hostPID: true }), "L2"), {
-      ...{ user: false, net: false, ipc: false, uts: false, pid: "host" },
+      user: false,
+      net: false,
+      ipc: false,
+      uts: false,
+      pid: "host",
     });
     assert.equal(namespacesOf(pod({ shareProcessNamespace: true }), "L2").pid, "pod");
   });
