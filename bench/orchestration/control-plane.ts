@@ -1,12 +1,11 @@
 // The API server over HTTPS: start, idle cost, creates, reads, watch fan-out, and a real pod from apply to running and from crash to running again.
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { Api } from "./api.ts";
+import type { Api } from "./api.ts";
+import { startServer } from "./server-process.ts";
 import { row, spread } from "./table.ts";
 
 const { values } = parseArgs({
@@ -23,36 +22,24 @@ const pods = "/api/v1/namespaces/default/pods";
 const ticksPerSecond = 100;
 
 const directory = await mkdtemp(join(tmpdir(), "warrener-bench-"));
-const server = spawn(
-  process.execPath,
-  ["--max-semi-space-size=4", new URL("./server.ts", import.meta.url).pathname, directory],
-  {
-    stdio: ["pipe", "pipe", "inherit"],
-  },
-);
 try {
-  const [line] = (await once(server.stdout, "data")) as [Buffer];
-  const { readyMs } = JSON.parse(line.toString()) as { readyMs: number };
+  await using server = await startServer(directory);
+  const { api } = server;
   row("measured", "here", "kube-apiserver 1.20 + etcd, quiet");
   row("---", "---:", "---:");
-  row("ready after", `${readyMs.toFixed(0)} ms`, "6,900 ms");
-  await idle(server);
-  const api = await Api.open(join(directory, "kubeconfig"));
+  row("ready after", `${server.readyMs.toFixed(0)} ms`, "6,900 ms");
+  await idle(server.pid);
   await creates(api, 1, "152 to 274/s, p50 3 to 5 ms");
   await creates(api, 16, "523 to 578/s, p50 25 ms, p99 74 to 120 ms");
   await reads(api);
   await fanOut(api, 1, "p50 4.4, p99 13 ms");
   await fanOut(api, 50, "p50 7.6, p99 18 ms");
   await realPod(api);
-  api.close();
 } finally {
-  const gone = once(server, "exit");
-  server.stdin.end();
-  await gone;
   await rm(directory, { recursive: true, force: true });
 }
 
-async function idle({ pid }: ChildProcess): Promise<void> {
+async function idle(pid: number): Promise<void> {
   await delay(2000);
   const before = await cpuTicks(pid);
   await delay(Number(values.idle) * 1000);
@@ -63,7 +50,7 @@ async function idle({ pid }: ChildProcess): Promise<void> {
   row("CPU, idle, of one core", `${(share * 100).toFixed(1)} %`, "6.2 %");
 }
 
-async function cpuTicks(pid: number | undefined): Promise<number> {
+async function cpuTicks(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return Number(fields[11]) + Number(fields[12]);

@@ -1,13 +1,13 @@
 // A worker that crashes, and one that is killed, until it runs again: a pod here, and beside it PM2, in the same run.
 // PM2 is installed into a temporary folder, for its licence (AGPL) keeps it out of the lock file.
-import { execFile, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFile } from "node:child_process";
 import { existsSync, watch } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
-import { Api } from "./api.ts";
+import type { Api } from "./api.ts";
+import { startServer } from "./server-process.ts";
 import { row, spread } from "./table.ts";
 
 const { values } = parseArgs({ options: { rounds: { type: "string", default: "8" } } });
@@ -39,17 +39,17 @@ const program = join(directory, "worker.cjs");
 await writeFile(program, workerProgram);
 try {
   const pm2 = await installPm2();
-  const ours = await startOurs();
+  await using server = await startServer(directory);
+  const ours = keeperOf(server.api);
   row("measured", "a pod here", "PM2");
   row("---", "---:", "---:");
   const crashed = {
-    here: await crashes(ours.keeper, "here"),
+    here: await crashes(ours, "here"),
     pm2: await crashes(pm2.keeper, "pm2"),
   };
   row("crash to the first line of the next life", spread(crashed.here), spread(crashed.pm2));
-  const killed = { here: await kills(ours.keeper, "here"), pm2: await kills(pm2.keeper, "pm2") };
+  const killed = { here: await kills(ours, "here"), pm2: await kills(pm2.keeper, "pm2") };
   row("`kill -9` to the first line of the next life", spread(killed.here), spread(killed.pm2));
-  await ours.stop();
   await pm2.stop();
 } finally {
   await rm(directory, { recursive: true, force: true });
@@ -117,15 +117,8 @@ async function linesOf(log: string, count: number): Promise<readonly Line[]> {
   }
 }
 
-async function startOurs(): Promise<{ keeper: Keeper; stop: () => Promise<void> }> {
-  const server = spawn(
-    process.execPath,
-    [new URL("./server.ts", import.meta.url).pathname, directory],
-    { stdio: ["pipe", "pipe", "inherit"] },
-  );
-  await once(server.stdout, "data");
-  const api = await Api.open(join(directory, "kubeconfig"));
-  const keeper: Keeper = {
+function keeperOf(api: Api): Keeper {
+  return {
     start: async (name, args) => {
       const main = { name: "main", image: "warrener/shell", command: [process.execPath, ...args] };
       const spec = { terminationGracePeriodSeconds: 0, containers: [main] };
@@ -135,13 +128,6 @@ async function startOurs(): Promise<{ keeper: Keeper; stop: () => Promise<void> 
       await api.ask("DELETE", `${pods}/${name}?gracePeriodSeconds=0`);
     },
   };
-  const stop = async (): Promise<void> => {
-    const gone = once(server, "exit");
-    api.close();
-    server.stdin.end();
-    await gone;
-  };
-  return { keeper, stop };
 }
 
 async function installPm2(): Promise<{ keeper: Keeper; stop: () => Promise<void> }> {

@@ -1,11 +1,10 @@
 // What the controllers, the scheduler and a hundred node agents make of a load: containers only pretend, everything else is real.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { Api } from "./api.ts";
+import type { Api } from "./api.ts";
+import { startServer } from "./server-process.ts";
 import { row } from "./table.ts";
 
 const { values } = parseArgs({
@@ -23,22 +22,13 @@ const pretenders = { "warrener.dev/pretender": "true" };
 const hollow = { "warrener.dev/hollow": "true" };
 
 const directory = await mkdtemp(join(tmpdir(), "warrener-bench-"));
-const program = new URL("./server.ts", import.meta.url).pathname;
-const server = spawn(process.execPath, [program, directory, values.nodes], {
-  stdio: ["pipe", "pipe", "inherit"],
-});
 try {
-  await once(server.stdout, "data");
-  const api = await Api.open(join(directory, "kubeconfig"));
+  await using server = await startServer(directory, Number(values.nodes));
   row("measured", "here", "kube-apiserver 1.20 and its controllers, quiet");
   row("---", "---:", "---:");
-  await scheduled(api);
-  await deployed(api);
-  api.close();
+  await scheduled(server.api);
+  await deployed(server.api);
 } finally {
-  const gone = once(server, "exit");
-  server.stdin.end();
-  await gone;
   await rm(directory, { recursive: true, force: true });
 }
 
