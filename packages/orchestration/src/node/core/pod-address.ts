@@ -17,8 +17,11 @@ export function addressRange(cidr: string): AddressRange {
   return { first: number - (number % count), count };
 }
 
-/** Shares of nodes that name none: 127.64.0.0/16 to 127.95.0.0/16; services have what follows. */
-const shares = Array.from({ length: 32 }, (_, i) => `127.${64 + i}.0.0/16`);
+/** Shares of nodes that name none: large ones up to 127.94.0.0/16, then 127.95.0.0/16 in small ones; services have what follows. */
+const shares = [
+  ...Array.from({ length: 31 }, (_, i) => `127.${64 + i}.0.0/16`),
+  ...Array.from({ length: 256 }, (_, i) => `127.95.${i}.0/24`),
+];
 
 /** @returns the first share that overlaps none of those that are taken; undefined when all do */
 export function freeShare(taken: readonly string[]): string | undefined {
