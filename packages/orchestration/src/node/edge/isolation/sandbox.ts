@@ -76,8 +76,8 @@ export class Sandboxes {
   ): Promise<Sandbox> {
     const { podIp, device } = what;
     const child = this.#spawn(hostname, what);
-    const answers = createInterface(child.stdio[3] as Duplex)[Symbol.asyncIterator]();
     const channel = child.stdio[3] as Duplex;
+    const answers = createInterface(channel)[Symbol.asyncIterator]();
     const said = async (): Promise<void> => {
       const { value = "!it ended without a word" } = (await answers.next()) as { value?: string };
       if (value.startsWith("!")) throw new Error(`no namespaces for the pod: ${value.slice(1)}`);
